@@ -1,0 +1,83 @@
+"""Check a document against a strict pydantic model, and report everything that is wrong with it at its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from foldsim.schema._explain import explain_errors
+from foldsim.schema.findings import Finding, InputError, Path, Problem, excerpt, format_path, position_order
+from foldsim.schema.reader import Document
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validate_document(document: Document, model: type[M], checks: Sequence[Callable[[M], Iterable[Problem]]] = ()) -> M:
+    """Return the document as an instance of `model`.
+
+    `checks` see the finished instance and yield what no single field can know; they run only if the model accepts the
+    document. Raises `InputError` with every finding, in the order of the file, if one of them is an error. Warnings
+    alone do not raise; `collect_findings` returns them.
+    """
+    instance, findings = collect_findings(document, model, checks)
+    if instance is None:
+        raise InputError(findings)
+    return instance
+
+
+def collect_findings(
+    document: Document, model: type[M], checks: Sequence[Callable[[M], Iterable[Problem]]] = ()
+) -> tuple[M | None, list[Finding]]:
+    """Return the validated instance and all findings, warnings too, in the order of the file.
+
+    The instance is None exactly if some finding is an error. Does not raise, whatever the document holds.
+    """
+    instance: M | None = None
+    try:
+        # As JSON, because strict validation of Python objects would refuse a list where a tuple is declared and text
+        # where an enum is. YAML's data is JSON's, and all numbers are finite, so nothing changes on the way.
+        instance = model.model_validate_json(json.dumps(document.data))
+        problems = [problem for check in checks for problem in check(instance)]
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=True, include_input=False)
+        problems = explain_errors(model, document.data, errors, lambda path: _source_at(document, path))
+    findings = sorted((locate(document, problem) for problem in problems), key=position_order)
+    if any(finding.severity == "error" for finding in findings):
+        instance = None
+    return instance, findings
+
+
+def locate(document: Document, problem: Problem) -> Finding:
+    """Give a problem its line and column.
+
+    Where the document has no value at the problem's path, the position is that of the nearest enclosing value.
+    """
+    path = problem.path
+    position = document.key_positions.get(path) if problem.at_key else None
+    while position is None:
+        position = document.value_positions.get(path)
+        if not path:
+            break
+        path = path[:-1]
+    line, column = position if position is not None else (None, None)
+    return Finding(
+        file=document.file,
+        line=line,
+        column=column,
+        path=format_path(problem.path),
+        message=problem.message,
+        allowed=problem.allowed,
+        suggestion=problem.suggestion,
+        severity=problem.severity,
+        snippet=excerpt(document.lines, line) if line is not None else None,
+    )
+
+
+def _source_at(document: Document, path: Path) -> str | None:
+    position = document.value_positions.get(path)
+    if position is None or position[0] > len(document.lines):
+        return None
+    return document.lines[position[0] - 1][position[1] - 1 :][:200]
