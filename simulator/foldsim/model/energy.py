@@ -1,0 +1,176 @@
+"""Energy by term: activity (what happened, how often) times coefficients (what one of it costs).
+
+Activity does not depend on energy coefficients, so one activity serves the nominal, low and high coefficients, and sums
+over ops before it meets them. All functions are linear in the activity: terms of ops sum to terms of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from foldsim import units as u
+from foldsim.model.records import FloatArray, Hardware, Number, OpTable
+from foldsim.model.roofline import Times
+from foldsim.model.traffic import Traffic
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Counts of everything that costs energy; each array (P,), or (R, P) per op."""
+
+    macs: tuple[FloatArray, ...]  # by compute unit
+    vector: tuple[tuple[FloatArray, ...], ...]  # by compute unit, by VECTOR_KINDS
+    unit_busy_s: tuple[FloatArray, ...]  # by compute unit: time its ops take
+    unit_active_s: tuple[FloatArray, ...]  # by compute unit: part of it spent computing rather than waiting
+    read_bytes: tuple[FloatArray, ...]  # by level
+    write_bytes: tuple[FloatArray, ...]  # by level
+    busy_s: FloatArray
+
+
+@dataclass(frozen=True)
+class Supply:
+    """The operating point in force: clock over reference clock, voltage, voltage over reference, static override."""
+
+    clock_ratio: Number
+    voltage_v: Number
+    voltage_ratio: Number
+    static_mw: Number  # NaN: static power follows the voltage
+
+
+def ops_activity(ops: OpTable, traffic: Traffic, times: Times, times_count: FloatArray, unit_count: int) -> Activity:
+    """Activity per op (R, P), each op taken ``times_count`` times."""
+    return _activity(ops, traffic, times, unit_count, lambda x, unit_rows: _masked(x * times_count, unit_rows))
+
+
+def total_activity(ops: OpTable, traffic: Traffic, times: Times, times_count: FloatArray, unit_count: int) -> Activity:
+    """Activity summed over ops (P,), each op taken ``times_count`` times."""
+
+    def add_up(x: FloatArray, unit_rows: np.ndarray | None) -> FloatArray:
+        if unit_rows is None or unit_rows.all():
+            return np.einsum("rp,rp->p", x, times_count)
+        return np.einsum("rp,rp->p", x[unit_rows], times_count[unit_rows])
+
+    return _activity(ops, traffic, times, unit_count, add_up)
+
+
+def _masked(x: FloatArray, rows: np.ndarray | None) -> FloatArray:
+    return x if rows is None else np.where(rows[:, None], x, 0.0)
+
+
+def _activity(
+    ops: OpTable,
+    traffic: Traffic,
+    times: Times,
+    unit_count: int,
+    collect: Callable[[FloatArray, np.ndarray | None], FloatArray],
+) -> Activity:
+    macs = np.zeros_like(ops.live_bytes)
+    macs[: ops.matrix_rows] = ops.steps * ops.batch * ops.m * ops.k * ops.n
+    active = np.minimum(times.matrix_s + times.vector_s + times.dispatch_s, times.total_s)
+    rows = [ops.unit == index for index in range(unit_count)]
+    levels = range(len(traffic.inward))
+    reads, writes = [], []
+    for level in levels:
+        # A level is read towards its inner side and, to drain, towards its outer side; likewise written.
+        read, write = traffic.inward[level], traffic.outward[level]
+        if level + 1 < len(traffic.inward):
+            read, write = read + traffic.outward[level + 1], write + traffic.inward[level + 1]
+        reads.append(collect(read, None))
+        writes.append(collect(write, None))
+    return Activity(
+        macs=tuple(collect(macs, r) for r in rows),
+        vector=tuple(tuple(collect(v, r) for v in ops.vector) for r in rows),
+        unit_busy_s=tuple(collect(times.total_s, r) for r in rows),
+        unit_active_s=tuple(collect(active, r) for r in rows),
+        read_bytes=tuple(reads),
+        write_bytes=tuple(writes),
+        busy_s=collect(times.total_s, None),
+    )
+
+
+@dataclass(frozen=True)
+class Term:
+    """One energy term: what it is, which column of the results it belongs to, and its energy [pJ]."""
+
+    name: str
+    part: str  # compute | onchip | dram | static
+    energy_pj: FloatArray
+
+
+def busy_terms(activity: Activity, hardware: Hardware, supply: Supply) -> list[Term]:
+    """Energy spent while working, by term [pJ], of the shape of the activity.
+
+    Dynamic energies of the core domain scale with the square of the voltage ratio, leakage with the voltage ratio
+    unless the operating point states its static power.
+    """
+    dynamic: Number = np.square(supply.voltage_ratio)
+    terms = []
+    for index, unit in enumerate(hardware.units):
+        if unit.power_law:
+            mhz = unit.clock_hz * supply.clock_ratio / u.HZ_PER_MHZ
+            law_mw = unit.law_dynamic_uw_per_mhz_v2 * mhz * np.square(supply.voltage_v) / u.UW_PER_MW
+            active, waiting = activity.unit_active_s[index], activity.unit_busy_s[index] - activity.unit_active_s[index]
+            seconds = active + unit.law_stalled_ratio * waiting
+            power_mw = law_mw * unit.law_activity_ratio * unit.cores_count
+            terms.append(Term("power law, dynamic", "compute", power_mw * seconds * u.PJ_PER_MW_S))
+            terms.append(
+                Term(
+                    "power law, static",
+                    "static",
+                    unit.law_static_mw * unit.cores_count * activity.unit_busy_s[index] * u.PJ_PER_MW_S,
+                )
+            )
+        else:
+            terms.append(Term("MACs", "compute", activity.macs[index] * (unit.energy_pj_per_mac * dynamic)))
+            vector = sum(work * (pj * dynamic) for work, pj in zip(activity.vector[index], unit.vector_pj, strict=True))
+            terms.append(Term("vector work", "compute", np.asarray(vector)))
+    for index, level in enumerate(hardware.levels):
+        scale = dynamic if level.core_clock else 1.0
+        part = "onchip" if level.on_chip else "dram"
+        terms.append(Term(f"{level.name} reads", part, activity.read_bytes[index] * (level.read_pj_per_byte * scale)))
+        terms.append(
+            Term(f"{level.name} writes", part, activity.write_bytes[index] * (level.write_pj_per_byte * scale))
+        )
+    for name, part, power_mw in _busy_powers(hardware, supply):
+        terms.append(Term(name, part, activity.busy_s * (power_mw * u.PJ_PER_MW_S)))
+    return terms
+
+
+def _busy_powers(hardware: Hardware, supply: Supply) -> list[tuple[str, str, Number]]:
+    """Powers drawn for as long as any component is busy [mW]."""
+    units_mw = sum(unit.static_mw for unit in hardware.units) * supply.voltage_ratio
+    powers: list[tuple[str, str, Number]] = [
+        ("compute static", "static", np.where(np.isnan(supply.static_mw), units_mw, supply.static_mw)),
+        ("system while busy", "static", hardware.system.busy_mw),
+    ]
+    for level in hardware.levels:
+        scale = supply.voltage_ratio if level.core_clock else 1.0
+        powers.append((f"{level.name} static", "static", level.static_mw * scale))
+        powers.append((f"{level.name} background, busy", "dram", level.background_active_mw))
+    return powers
+
+
+def idle_terms(idle_s: FloatArray, wakes: FloatArray, hardware: Hardware) -> list[Term]:
+    """Energy of sleeping ``idle_s`` seconds and waking ``wakes`` times [pJ]."""
+    asleep: list[tuple[str, str, Number]] = [
+        ("compute idle", "static", sum((unit.idle_mw for unit in hardware.units), 0.0)),
+        ("system idle", "static", hardware.system.idle_mw),
+    ]
+    for level in hardware.levels:
+        asleep.append((f"{level.name} retention", "static", level.retention_mw))
+        asleep.append((f"{level.name} background, idle", "dram", level.background_idle_mw))
+    terms = [Term(name, part, idle_s * (power_mw * u.PJ_PER_MW_S)) for name, part, power_mw in asleep]
+    terms.append(Term("waking", "static", wakes * (hardware.system.wake_uj * u.PJ_PER_UJ)))
+    return terms
+
+
+def sum_by_part(terms: Sequence[Term]) -> dict[str, FloatArray]:
+    """Energy by part: compute, onchip, dram, static [pJ]."""
+    totals: dict[str, FloatArray] = {}
+    for part in ("compute", "onchip", "dram", "static"):
+        mine = [np.asarray(t.energy_pj) for t in terms if t.part == part]
+        totals[part] = sum(mine[1:], start=mine[0]) if mine else np.zeros(1)
+    return totals

@@ -1,0 +1,166 @@
+"""The whole chain: recogniser + hardware -> placement, traffic, time, energy, power, memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from foldsim.model import energy, memory, placement, power, roofline
+from foldsim.model.records import FloatArray, Hardware, IntArray, Recogniser
+from foldsim.model.traffic import Traffic, traffic
+
+RACE_TO_IDLE = "race-to-idle"
+SLOWEST_REAL_TIME = "slowest-real-time"
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Hardware with its energy and power coefficients at nominal, low and high values; timing is the nominal one's."""
+
+    nominal: Hardware
+    low: Hardware
+    high: Hardware
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All results and intermediate arrays of P design points."""
+
+    recogniser: Recogniser
+    bands: Bands
+    homes: placement.Placement
+    flows: Traffic
+    op_times: roofline.Times
+    times_count: FloatArray  # (R, P) how often each op row runs per chunk
+    point: IntArray  # (P,) operating point chosen
+    supply: energy.Supply
+    activity: energy.Activity
+    plan: power.Schedule
+    nominal: power.Power
+    low_mw: FloatArray
+    high_mw: FloatArray
+    footprint: memory.Footprint
+    dram_bytes_per_chunk: FloatArray
+    bottleneck: IntArray  # (P,) index into bottleneck_names
+    bottleneck_names: tuple[str, ...]
+
+    @property
+    def hardware(self) -> Hardware:
+        """The nominal hardware."""
+        return self.bands.nominal
+
+    @property
+    def low_supply(self) -> energy.Supply:
+        """The chosen operating points with static power at its low end."""
+        return _supply(self.bands.low, self.point)
+
+    @property
+    def high_supply(self) -> energy.Supply:
+        """The chosen operating points with static power at its high end."""
+        return _supply(self.bands.high, self.point)
+
+    @property
+    def latency_s(self) -> FloatArray:
+        """Waking and the work of one chunk [s]."""
+        return self.plan.wake_s + self.plan.busy_s
+
+
+def evaluate(
+    recogniser: Recogniser,
+    bands: Bands,
+    policy: str = RACE_TO_IDLE,
+    placement_policy: str = "auto",
+    pinned: tuple[int, ...] = (),
+) -> Evaluation:
+    """Evaluate P design points at once.
+
+    Parameters
+    ----------
+    policy : ``race-to-idle`` (fastest operating point, then sleep), ``slowest-real-time`` (slowest point that still
+        meets the deadline, else the fastest), or the name of an operating point.
+    placement_policy, pinned : see :func:`foldsim.model.placement.place`.
+    """
+    hardware, ops = bands.nominal, recogniser.ops
+    homes = placement.place(recogniser, hardware.levels, placement_policy, pinned)
+    flows = traffic(ops, homes, hardware.units, hardware.levels)
+    count = ops.repeat * recogniser.invocations_per_chunk[ops.component]
+    point = _operating_point(policy, recogniser, hardware, flows, count)
+    supply = _supply(hardware, point)
+    op_times = roofline.times(ops, flows, hardware.units, hardware.levels, supply.clock_ratio)
+    activity = energy.total_activity(ops, flows, op_times, count, len(hardware.units))
+    plan = power.schedule(activity.busy_s, recogniser.chunk_s, hardware.system.wake_s)
+    nominal, low, high = (
+        power.average_power(activity, plan, h, _supply(h, point)) for h in (bands.nominal, bands.low, bands.high)
+    )
+    terms = op_times.terms([level.name for level in hardware.levels])
+    sums = np.stack([np.einsum("rp,rp->p", t, count) for t in terms.values()])
+    return Evaluation(
+        recogniser,
+        bands,
+        homes,
+        flows,
+        op_times,
+        count,
+        point,
+        supply,
+        activity,
+        plan,
+        nominal,
+        low.power_mw,
+        high.power_mw,
+        memory.footprint(recogniser, homes, hardware.levels, hardware.system),
+        _offchip_bytes(activity, hardware),
+        np.argmax(sums, axis=0),
+        tuple(terms),
+    )
+
+
+def _offchip_bytes(activity: energy.Activity, hardware: Hardware) -> FloatArray:
+    """Bytes read from and written to off-chip levels per chunk (P,)."""
+    total = np.zeros_like(activity.busy_s)
+    for index, level in enumerate(hardware.levels):
+        if not level.on_chip:
+            total += activity.read_bytes[index] + activity.write_bytes[index]
+    return total
+
+
+def _supply(hardware: Hardware, point: IntArray) -> energy.Supply:
+    """Clock, voltage and static power of the chosen operating points (P,)."""
+
+    def chosen(name: str) -> FloatArray:
+        values = np.stack([np.broadcast_to(getattr(p, name), point.shape) for p in hardware.points])
+        return np.take_along_axis(values, point[None], axis=0)[0]
+
+    reference = hardware.points[hardware.reference]
+    volts = chosen("voltage_v")
+    return energy.Supply(
+        chosen("frequency_hz") / reference.frequency_hz, volts, volts / reference.voltage_v, chosen("static_mw")
+    )
+
+
+def _operating_point(
+    policy: str,
+    recogniser: Recogniser,
+    hardware: Hardware,
+    flows: Traffic,
+    count: FloatArray,
+) -> IntArray:
+    """Index of the operating point the policy picks at every design point (P,)."""
+    shape = recogniser.chunk_s.shape
+    if policy in hardware.point_names:
+        return np.full(shape, hardware.point_names.index(policy))
+    frequency = np.stack([np.broadcast_to(p.frequency_hz, shape) for p in hardware.points])
+    fastest = np.argmax(frequency, axis=0)
+    if policy == RACE_TO_IDLE or len(hardware.points) == 1:
+        return fastest
+    if policy != SLOWEST_REAL_TIME:
+        raise ValueError(f"unknown policy {policy!r}")
+    best, best_frequency = fastest, np.take_along_axis(frequency, fastest[None], axis=0)[0]
+    for index in range(len(hardware.points)):
+        supply = _supply(hardware, np.full(shape, index))
+        spent = roofline.times(recogniser.ops, flows, hardware.units, hardware.levels, supply.clock_ratio)
+        busy = np.einsum("rp,rp->p", spent.total_s, count)
+        better = (busy <= recogniser.chunk_s) & (frequency[index] < best_frequency)
+        best, best_frequency = np.where(better, index, best), np.where(better, frequency[index], best_frequency)
+    return best

@@ -1,0 +1,48 @@
+"""Memory footprint: weights, state, peak activations, what is on chip, what fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from foldsim.model.placement import Placement
+from foldsim.model.records import BoolArray, FloatArray, LevelParams, Recogniser, SystemParams
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes, each (P,)."""
+
+    weights_bytes: FloatArray
+    state_bytes: FloatArray
+    activation_peak_bytes: FloatArray
+    memory_bytes: FloatArray
+    onchip_bytes: FloatArray
+    fits: BoolArray
+
+
+def footprint(
+    recogniser: Recogniser,
+    placement: Placement,
+    levels: Sequence[LevelParams],
+    system: SystemParams,
+) -> Footprint:
+    """Totals and what has a home on chip.
+
+    Peak activations are the largest set alive at once over all ops (components run one after the other). On-chip
+    bytes are the persistent bytes with an on-chip home and the peak activations that on-chip levels hold.
+    """
+    state_rows = recogniser.group_is_state
+    weights = recogniser.group_bytes[~state_rows].sum(axis=0)
+    state = recogniser.group_bytes[state_rows].sum(axis=0)
+    live = recogniser.ops.live_bytes
+    peak = live.max(axis=0, initial=0.0)
+    on_chip = [i for i, level in enumerate(levels) if level.on_chip]
+    onchip = placement.resident_bytes[on_chip].sum(axis=0)
+    if on_chip:
+        onchip = onchip + (live * (1.0 - placement.activation_outside[on_chip[-1]])).max(axis=0, initial=0.0)
+    fits = (placement.overflow_bytes <= 0.5) & placement.pins_fit  # half a byte: rounding of shares
+    total = weights + state + peak + system.runtime_bytes
+    return Footprint(weights, state, peak, total, np.asarray(onchip), fits)

@@ -1,0 +1,71 @@
+"""From the work of one chunk to average power: duty, sleep, wake, real time or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from foldsim import units as u
+from foldsim.model.energy import Activity, Supply, Term, busy_terms, idle_terms, sum_by_part
+from foldsim.model.records import BoolArray, FloatArray, Hardware, Number
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the chunk period divides, each (P,) [s]."""
+
+    busy_s: FloatArray
+    idle_s: FloatArray
+    wakes: FloatArray  # 1 where the device sleeps between chunks
+    wake_s: FloatArray
+    period_s: FloatArray  # the chunk
+    realtime: BoolArray
+
+
+def schedule(busy_s: FloatArray, chunk_s: FloatArray, wake_s: Number) -> Schedule:
+    """Divide the chunk period into waking, work and sleep.
+
+    The device sleeps only if waking and working leave time to. A design whose work takes longer than a chunk never
+    sleeps and is not real-time; its power is still energy per second of audio, so that designs stay comparable.
+
+    >>> s = schedule(np.array([0.04, 0.3]), np.array([0.16, 0.16]), 0.001)
+    >>> s.idle_s.round(4).tolist(), s.realtime.tolist()
+    ([0.119, 0.0], [True, False])
+    """
+    sleeps = busy_s + wake_s < chunk_s
+    waking = np.where(sleeps, wake_s, 0.0)
+    idle = np.maximum(0.0, chunk_s - busy_s - waking)
+    return Schedule(busy_s, idle, sleeps.astype(np.float64), waking, chunk_s, busy_s <= chunk_s)
+
+
+@dataclass(frozen=True)
+class Power:
+    """Average power [mW] and energy per chunk [uJ], each (P,)."""
+
+    energy_per_chunk_uj: FloatArray
+    power_mw: FloatArray
+    compute_mw: FloatArray
+    onchip_mw: FloatArray
+    dram_mw: FloatArray
+    static_mw: FloatArray
+
+
+def chunk_terms(activity: Activity, plan: Schedule, hardware: Hardware, supply: Supply) -> list[Term]:
+    """All energy terms of one chunk period [pJ]."""
+    return busy_terms(activity, hardware, supply) + idle_terms(plan.idle_s, plan.wakes, hardware)
+
+
+def average_power(activity: Activity, plan: Schedule, hardware: Hardware, supply: Supply) -> Power:
+    """Energy of one chunk period over the chunk's duration."""
+    parts = sum_by_part(chunk_terms(activity, plan, hardware, supply))
+    to_mw = 1.0 / (plan.period_s * u.PJ_PER_MW_S)
+    total = parts["compute"] + parts["onchip"] + parts["dram"] + parts["static"]
+    return Power(
+        energy_per_chunk_uj=total / u.PJ_PER_UJ,
+        power_mw=total * to_mw,
+        compute_mw=parts["compute"] * to_mw,
+        onchip_mw=parts["onchip"] * to_mw,
+        dram_mw=parts["dram"] * to_mw,
+        static_mw=parts["static"] * to_mw,
+    )

@@ -1,0 +1,205 @@
+"""What the model works on: frozen records of arrays over design points.
+
+Shapes: ``P`` design points, ``R`` ops (rows of the op table), ``C`` components, ``G`` groups of persistent tensors.
+Every hardware number is a float or an array of shape ``(P,)``; every op number has shape ``(R, P)``. The records know
+no YAML, no files and no names of chips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+Number = float | FloatArray  # scalar or shape (P,)
+
+VECTOR_KINDS = ("exp", "divide", "multiply_add", "compare")
+RecordT = TypeVar("RecordT")
+
+
+@dataclass(frozen=True)
+class OpTable:
+    """Ops of a whole recogniser, matrix products first.
+
+    Rows ``[:matrix_rows]`` are products of ``batch`` times ``(m x k)(k x n)``, done ``steps`` times in sequence; the
+    rest is vector, state and table work. A row stands for ``repeat`` identical instances of it. All counts are for
+    **one** instance in one invocation of its component. Shape ``(R, P)``, or ``(R, 1)`` where no row varies over
+    points, unless said otherwise; ``live_bytes`` is always ``(R, P)``.
+    """
+
+    component: IntArray  # (R,) index of the component
+    group: IntArray  # (R,) group that holds the op's weights; -1 = none
+    state_group: IntArray  # (R,) group that holds the op's state; -1 = none
+    unit: IntArray  # (R,) compute unit that runs it
+    matrix_rows: int
+    second_is_weight: BoolArray  # (matrix_rows,) second operand is a weight; else activations and state
+    repeat: FloatArray
+    m: FloatArray  # (matrix_rows, P)
+    k: FloatArray  # (matrix_rows, P)
+    n: FloatArray  # (matrix_rows, P)
+    batch: FloatArray  # (matrix_rows, P)
+    steps: FloatArray  # (matrix_rows, P)
+    second_state_ratio: FloatArray  # (matrix_rows, P) share of a non-weight second operand that is state
+    input_bytes_per_element: FloatArray  # (matrix_rows, P)
+    second_bytes_per_element: FloatArray  # (matrix_rows, P)
+    output_bytes_per_element: FloatArray  # (matrix_rows, P)
+    partial_bytes_per_element: FloatArray  # (matrix_rows, P) partial sums
+    input_bytes: FloatArray  # activations read by a vector row (0 for matrix rows)
+    output_bytes: FloatArray  # activations written by a vector row (0 for matrix rows)
+    table_bytes: FloatArray  # weights read besides a matrix operand: biases, norms, embedding rows
+    state_read_bytes: FloatArray  # state read besides a matrix operand
+    state_write_bytes: FloatArray
+    input_outside: FloatArray  # (R, 1) 1 where the input arrives from outside the recogniser (outermost level)
+    output_outside: FloatArray  # (R, 1) 1 where the result leaves to the outside
+    vector: tuple[FloatArray, ...]  # elements of work by VECTOR_KINDS
+    kernels: FloatArray
+    live_bytes: FloatArray  # activations alive while the op runs
+    params: FloatArray
+    weights_bytes: FloatArray  # stored bytes, constant tables included
+    state_bytes: FloatArray  # stored bytes, beam copies included
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """Everything the model needs to know of a workload at P design points."""
+
+    ops: OpTable
+    component_names: tuple[str, ...]
+    group_names: tuple[str, ...]
+    group_component: IntArray  # (G,)
+    group_is_state: BoolArray  # (G,)
+    group_bytes: FloatArray  # (G, P) stored bytes
+    group_read_bytes: FloatArray  # (G, P) bytes touched by one invocation of the component
+    invocations_per_chunk: FloatArray  # (C, P)
+    chunk_s: FloatArray  # (P,)
+    right_context_s: FloatArray  # (P,)
+
+
+@dataclass(frozen=True)
+class UnitParams:
+    """A compute unit at the reference operating point. Energies in pJ, powers in mW, times in s, clocks in Hz."""
+
+    weight_stationary: bool
+    power_law: bool
+    cores_count: Number
+    clock_hz: Number
+    unroll_m_count: Number
+    unroll_k_count: Number
+    unroll_n_count: Number
+    register_rows_count: Number
+    weight_load_rows_per_cycle: Number
+    weight_load_hidden_ratio: Number
+    efficiency_ratio: Number
+    efficiency_rows: tuple[Number, ...]  # curve over rows m; empty = flat
+    efficiency_values: tuple[Number, ...]
+    macs_per_cycle: Number
+    energy_pj_per_mac: Number
+    vector_per_cycle: tuple[Number, ...]  # by VECTOR_KINDS
+    vector_pj: tuple[Number, ...]
+    static_mw: Number
+    idle_mw: Number
+    dispatch_s: Number
+    overlap_ratio: Number
+    law_static_mw: Number
+    law_dynamic_uw_per_mhz_v2: Number
+    law_activity_ratio: Number
+    law_stalled_ratio: Number
+
+
+@dataclass(frozen=True)
+class LevelParams:
+    """A memory level. Bandwidth in bytes/s."""
+
+    name: str
+    is_cache: bool
+    on_chip: bool
+    keeps_data: bool
+    writable: bool
+    core_clock: bool
+    capacity_bytes: Number
+    usable_ratio: Number
+    bandwidth_bytes_per_s: Number
+    bandwidth_efficiency_ratio: Number
+    read_pj_per_byte: Number
+    write_pj_per_byte: Number
+    static_mw: Number
+    retention_mw: Number
+    background_active_mw: Number  # DRAM only, already times the share charged to the workload
+    background_idle_mw: Number
+
+
+@dataclass(frozen=True)
+class SystemParams:
+    """The rest of the chip."""
+
+    idle_mw: Number
+    busy_mw: Number
+    wake_uj: Number
+    wake_s: Number
+    runtime_bytes: Number
+
+
+@dataclass(frozen=True)
+class PointParams:
+    """An operating point; ``static_mw`` is NaN where static power follows the voltage."""
+
+    frequency_hz: Number
+    voltage_v: Number
+    static_mw: Number
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """One hardware structure with its numbers; every number may be an array over design points."""
+
+    units: tuple[UnitParams, ...]
+    levels: tuple[LevelParams, ...]  # innermost first
+    system: SystemParams
+    points: tuple[PointParams, ...]
+    point_names: tuple[str, ...]
+    reference: int  # index of the operating point at which the numbers hold
+
+
+def map_numbers(function: Callable[[Sequence[Any]], Any], records: Sequence[RecordT]) -> RecordT:
+    """Rebuild a record field by field, calling ``function`` on the numbers that stand at the same place.
+
+    Text and flags must agree between the records.
+
+    Raises
+    ------
+    ValueError
+        If the records differ in structure (names, flags, number of levels ...).
+    """
+    rebuilt: RecordT = _map(function, records)
+    return rebuilt
+
+
+def _map(function: Callable[[Sequence[Any]], Any], parts: Sequence[Any]) -> Any:
+    first = parts[0]
+    if is_dataclass(first) and not isinstance(first, type):
+        return type(first)(**{f.name: _map(function, [getattr(p, f.name) for p in parts]) for f in fields(first)})
+    if isinstance(first, tuple):
+        if len({len(p) for p in parts}) != 1:
+            raise ValueError("records differ in structure")
+        return tuple(_map(function, same) for same in zip(*parts, strict=True))
+    if isinstance(first, (bool, str, int)):
+        if any(p != first for p in parts):
+            raise ValueError("records differ in structure")
+        return first
+    return function(parts)
+
+
+def stack(records: Sequence[RecordT]) -> RecordT:
+    """Stack V records of scalars into one record of arrays of shape (V,)."""
+    return map_numbers(lambda numbers: np.asarray(numbers, dtype=np.float64), records)
+
+
+def take(record: RecordT, index: IntArray) -> RecordT:
+    """Pick design points from a record of arrays (V,), giving arrays (len(index),). Scalars stay scalars."""
+    return map_numbers(lambda numbers: numbers[0] if np.ndim(numbers[0]) == 0 else numbers[0][index], [record])

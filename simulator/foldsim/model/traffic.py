@@ -1,0 +1,120 @@
+"""Bytes that cross every boundary of the memory hierarchy, per op.
+
+Boundary ``i`` lies between level ``i`` and the next one out; boundary ``-1`` (the *port*) lies between the compute
+unit and level 0. A transfer across a boundary is a read on its outer side and a write on its inner side, or the
+reverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from foldsim.model.placement import STREAM_SHARE_RATIO, Placement
+from foldsim.model.records import FloatArray, LevelParams, Number, OpTable, UnitParams
+from foldsim.model.tiling import tiled_traffic
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes inward and outward per op (R, P); index 0 is the port, index ``i + 1`` the boundary outside level ``i``."""
+
+    inward: tuple[FloatArray, ...]
+    outward: tuple[FloatArray, ...]
+
+    def served_by(self, level: int) -> FloatArray:
+        """Bytes that level ``level`` exchanges with its inner side."""
+        return self.inward[level] + self.outward[level]
+
+
+def per_op(values: Sequence[Number], index: np.ndarray, n_points: int) -> FloatArray:
+    """Spread a parameter of each compute unit over the ops that run there: (len(index), P) or (len(index), 1)."""
+    arrays = [np.asarray(v, dtype=np.float64) for v in values]
+    if all(a.ndim == 0 for a in arrays):
+        return np.array([float(a) for a in arrays])[index][:, None]
+    return np.stack([np.broadcast_to(a, (n_points,)) for a in arrays])[index]
+
+
+def _by_group(values: FloatArray, group: np.ndarray) -> FloatArray:
+    """Rows of (G, P) by group index (R,), zero where the index is -1."""
+    return np.where((group >= 0)[:, None], values[np.maximum(group, 0)], 0.0)
+
+
+def port_traffic(ops: OpTable, units: Sequence[UnitParams]) -> tuple[FloatArray, FloatArray]:
+    """Bytes between the compute unit and level 0 (inward, outward), shape (R, P).
+
+    The first operand is read once per ``unroll_n`` columns, the second once per ``register_rows`` rows, results leave
+    once (their partial sums stay in accumulators). Vector work reads and writes its operands once.
+    """
+    rows, n_points = ops.matrix_rows, ops.live_bytes.shape[1]
+    unit = ops.unit[:rows]
+    unroll_n = per_op([u.unroll_n_count for u in units], unit, n_points)
+    registers = per_op([u.register_rows_count for u in units], unit, n_points)
+    inward = ops.input_bytes + ops.table_bytes + ops.state_read_bytes
+    outward = ops.output_bytes.copy()
+    products = ops.batch * ops.steps
+    inward[:rows] += products * (
+        ops.m * ops.k * np.ceil(ops.n / unroll_n) * ops.input_bytes_per_element
+        + ops.k * ops.n * np.ceil(ops.m / registers) * ops.second_bytes_per_element
+    )
+    outward[:rows] += products * ops.m * ops.n * ops.output_bytes_per_element
+    return inward, outward
+
+
+def boundary_traffic(
+    ops: OpTable,
+    placement: Placement,
+    level: int,
+    levels: Sequence[LevelParams],
+) -> tuple[FloatArray, FloatArray]:
+    """Bytes across the boundary outside ``level`` (inward, outward), shape (R, P)."""
+    rows = ops.matrix_rows
+    outside = placement.outside(level)
+    act = placement.activation_outside[level]
+    weights = _by_group(outside, ops.group)
+    state = _by_group(outside, ops.state_group)
+    inputs = np.maximum(act, ops.input_outside)
+    outputs = np.maximum(act, ops.output_outside)
+    inward = ops.input_bytes * inputs + ops.table_bytes * weights + ops.state_read_bytes * state
+    outward = ops.output_bytes * outputs + ops.state_write_bytes * state
+    usable = placement.usable_bytes[level]
+    room = usable - placement.resident_bytes[level] - ops.live_bytes[:rows] * (1.0 - act[:rows])
+    free = np.maximum(room, STREAM_SHARE_RATIO * usable)
+    is_weight = ops.second_is_weight[:, None]
+    ratio = ops.second_state_ratio
+    second = np.where(is_weight, weights[:rows], ratio * state[:rows] + (1.0 - ratio) * inputs[:rows])
+    tiles = tiled_traffic(
+        ops.m,
+        ops.k,
+        ops.n,
+        free,
+        (
+            ops.input_bytes_per_element,
+            ops.second_bytes_per_element,
+            ops.output_bytes_per_element,
+            ops.partial_bytes_per_element,
+        ),
+        (inputs[:rows], second, outputs[:rows]),
+    )
+    products = ops.batch * ops.steps
+    # Serial steps read their weights again unless the whole operand stays in the level between steps.
+    stays = is_weight & (ops.batch * ops.k * ops.n * ops.second_bytes_per_element <= free)
+    inward[:rows] += (
+        products * (tiles.first_in + tiles.partial_in) + ops.batch * np.where(stays, 1.0, ops.steps) * tiles.second_in
+    )
+    outward[:rows] += products * tiles.result_out
+    return inward, outward
+
+
+def traffic(
+    ops: OpTable,
+    placement: Placement,
+    units: Sequence[UnitParams],
+    levels: Sequence[LevelParams],
+) -> Traffic:
+    """Bytes across every boundary for one instance of every op in one invocation."""
+    flows = [port_traffic(ops, units)]
+    flows += [boundary_traffic(ops, placement, i, levels) for i in range(len(levels) - 1)]
+    return Traffic(tuple(f[0] for f in flows), tuple(f[1] for f in flows))
