@@ -1,0 +1,1 @@
+"""Workloads: layer descriptions lowered to ops, and transformations of them (folding)."""

@@ -1,0 +1,45 @@
+"""What every layer kind is: a strict record that lowers itself to ops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from foldsim.schema import Problem
+from foldsim.schema.quantity import Record
+from foldsim.workload.ops import Context, Op
+
+Rows = Literal["one", "chunk_tokens", "all_tokens", "chunk_frames", "all_frames"]
+Activation = Literal["none", "relu", "gelu", "silu", "tanh", "sigmoid"]
+Width = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Layer(Record):
+    """A layer (or ``repeat`` identical ones)."""
+
+    kind: str
+    name: str = Field(min_length=1, description="Name used in results; unique within its component.")
+    repeat: Annotated[int, Field(ge=1, le=100_000)] = Field(default=1, description="Identical layers in a row.")
+
+    @property
+    def foldable(self) -> bool:
+        """Whether folding can be applied to this kind."""
+        return False
+
+    def lower(self, context: Context) -> Iterator[Op]:
+        """Ops of one such layer in one invocation."""
+        raise NotImplementedError
+
+    def problems(self) -> Iterable[Problem]:
+        """What is wrong with this layer beyond its types; paths relative to the layer."""
+        return ()
+
+    def fold_problems(self, factor: int, feedforward: bool, keep_head_dim: bool) -> Iterable[str]:
+        """Why this layer cannot be folded by ``factor``; empty if it can."""
+        return ()
+
+    def fold_factors(self, feedforward: bool, keep_head_dim: bool) -> list[int]:
+        """Every factor by which this layer can be folded."""
+        return []

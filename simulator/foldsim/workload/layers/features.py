@@ -1,0 +1,51 @@
+"""Log-mel features: window, real FFT, mel filters, logarithm, normalisation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from foldsim.workload.layers.base import Layer, Width
+from foldsim.workload.ops import Context, Op
+
+SAMPLE_BYTES = 2  # 16-bit audio
+TABLE_ENTRY_BYTES = 2  # window, twiddle factors and filters in 16 bits
+BUTTERFLY_MULTIPLY_ADDS = 6.0  # radix-2 butterfly: complex multiply (4) and two complex adds (2 fused)
+UNPACK_MULTIPLY_ADDS = 3.0  # per sample: real spectrum from the half-length complex FFT
+
+
+class LogMel(Layer):
+    """Log-mel filter bank of audio samples, once per feature frame of the chunk.
+
+    Frames of the right context are computed once and kept until they are part of a chunk. No trained parameters.
+    """
+
+    kind: Literal["log_mel"] = Field(description="Log-mel features.")
+    samples_per_window: Width = Field(description="Samples per analysis window (and FFT).")
+    samples_per_hop: Width = Field(description="Samples between frames.")
+    bands: Width = Field(description="Mel bands.")
+
+    def lower(self, context: Context) -> Iterator[Op]:
+        frames = context.rows("chunk_frames")
+        n = float(self.samples_per_window)
+        bins = n / 2 + 1
+        spectrum = n / 4 * math.log2(n / 2) * BUTTERFLY_MULTIPLY_ADDS + UNPACK_MULTIPLY_ADDS * n
+        filters = 2.0 * bins  # triangular filters overlap by half: two weights per bin
+        waiting = context.right_context_tokens * context.subsampling_frames * self.bands
+        overlap = float(self.samples_per_window - self.samples_per_hop)
+        yield Op(
+            "features",
+            inputs=frames * self.samples_per_hop * SAMPLE_BYTES,
+            outputs=frames * self.bands,
+            constant_bytes=(2.0 * n + filters) * TABLE_ENTRY_BYTES,
+            state=waiting + overlap,
+            state_read=waiting + overlap,
+            state_write=waiting + overlap,
+            multiply_add=frames * (n + spectrum + 2.0 * bins + filters + 2.0 * self.bands),
+            exp=frames * self.bands,
+            live=2.0 * n + frames * self.bands,
+            from_outside=True,
+        )

@@ -1,0 +1,265 @@
+"""From a workload description to the model's op table, for many chunk sizes and folding factors at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from foldsim import units as u
+from foldsim.model.records import VECTOR_KINDS, FloatArray, IntArray, Number, OpTable, Recogniser
+from foldsim.workload.folding import layer_numbers
+from foldsim.workload.ops import BITS, PARTIAL_SUM_BYTES, Context, Op
+from foldsim.workload.spec import Component, FoldingSpec, WorkloadSpec
+
+GROUP_CLASSES = ("weights", "table", "state")
+
+
+@dataclass(frozen=True)
+class RowName:
+    """What a row of the op table is."""
+
+    component: str
+    layer: str
+    op: str
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A recogniser at P design points, with the names of its op rows."""
+
+    recogniser: Recogniser
+    rows: tuple[RowName, ...]
+
+    def take(self, index: IntArray) -> Lowered:
+        """Pick (and repeat) design points."""
+        r = self.recogniser
+        varying: dict[str, Any] = {
+            f.name: _take(getattr(r.ops, f.name), index) for f in fields(OpTable) if f.name not in _ROW_FIELDS
+        }
+        ops = replace(r.ops, **varying)
+        return replace(
+            self,
+            recogniser=replace(
+                r,
+                ops=ops,
+                group_bytes=_take(r.group_bytes, index),
+                group_read_bytes=_take(r.group_read_bytes, index),
+                invocations_per_chunk=_take(r.invocations_per_chunk, index),
+                chunk_s=r.chunk_s[index],
+                right_context_s=r.right_context_s[index],
+            ),
+        )
+
+
+# Fields of the op table that describe rows, not points; and those constant over points, kept (R, 1).
+_ROW_FIELDS = ("component", "group", "state_group", "unit", "matrix_rows", "second_is_weight")
+
+
+def _take(values: Any, index: IntArray) -> Any:
+    """Points of an array (R, P) or (R, 1), or of a tuple of such."""
+    if isinstance(values, tuple):
+        return tuple(_take(v, index) for v in values)
+    return values if values.shape[1] == 1 else values[:, index]
+
+
+def lower(
+    workload: WorkloadSpec,
+    chunk_tokens: FloatArray,
+    fold_factor: FloatArray,
+    folding: FoldingSpec | None = None,
+) -> Lowered:
+    """Lower a workload at P design points.
+
+    Parameters
+    ----------
+    chunk_tokens, fold_factor : shape (P,). A factor of 1 is the unfolded model.
+    folding : which layers, scope and head policy; its own factor is not used. None: all layers, attention only.
+    """
+    chunk_tokens = np.asarray(chunk_tokens, dtype=np.float64)
+    shape = chunk_tokens.shape
+    chunk_s = chunk_tokens * workload.token_ms / u.MS_PER_S
+    folding = folding or FoldingSpec(factor=1)
+    foldable = len(workload.foldable_layers())
+    chosen = set(layer_numbers(folding.layers, foldable)) if foldable else set()
+    beam = float(workload.decoding.beam_count)
+    batched = workload.decoding.beam_batched
+    ops: list[Op] = []
+    component_of: list[int] = []
+    calls = np.zeros((len(workload.components), *shape))
+    number = 0
+    for index, component in enumerate(workload.components):
+        per_chunk = "chunk" in component.invoked_per
+        calls[index] = _invocations(component, workload, chunk_tokens, chunk_s, 1.0 if batched else beam)
+        context = Context(
+            chunk_tokens=chunk_tokens,
+            left_context_tokens=float(workload.streaming.left_context_tokens),
+            right_context_tokens=float(workload.streaming.right_context_tokens),
+            memory_bank_tokens=float(workload.streaming.memory_bank_tokens),
+            subsampling_frames=float(workload.audio.subsampling_frames),
+            rows_per_call=beam if batched and not per_chunk else 1.0,
+            per_chunk=per_chunk,
+        )
+        for layer in component.layers:
+            parts: list[tuple[str, float, Context]] = [(layer.name, float(layer.repeat), context)]
+            if layer.foldable:
+                folded = sum(n in chosen for n in range(number + 1, number + layer.repeat + 1))
+                number += layer.repeat
+                folds = replace(
+                    context,
+                    fold_factor=fold_factor,
+                    fold_feedforward=folding.scope != "attention",
+                    fold_keeps_head_dim=folding.heads == "keep_head_dim",
+                )
+                parts = [
+                    (layer.name, float(folded), folds),
+                    (layer.name + (" (not folded)" if folded else ""), float(layer.repeat - folded), context),
+                ]
+            for name, repeat, where in parts:
+                if repeat:
+                    lowered = [op.within(name, repeat) for op in layer.lower(where)]
+                    ops += lowered
+                    component_of += [index] * len(lowered)
+    return _stack(workload, ops, component_of, calls, chunk_s)
+
+
+def _invocations(
+    component: Component,
+    workload: WorkloadSpec,
+    chunk_tokens: FloatArray,
+    chunk_s: FloatArray,
+    copies: float,
+) -> FloatArray:
+    """Invocations of a component per chunk (P,)."""
+    rates = {
+        "chunk": np.ones_like(chunk_s),
+        "symbol": workload.decoding.symbols_per_s.value * chunk_s * copies,
+        "output_frame": chunk_tokens * copies,
+    }
+    return np.sum([rates[event] for event in component.invoked_per], axis=0)
+
+
+def _stack(
+    workload: WorkloadSpec,
+    ops: Sequence[Op],
+    component_of: Sequence[int],
+    calls: FloatArray,
+    chunk_s: FloatArray,
+) -> Lowered:
+    """Sort matrix rows first, apply precision, and stack to arrays (R, P) or (R, 1)."""
+    order = sorted(range(len(ops)), key=lambda i: ops[i].matrix is None)
+    ops = [ops[i] for i in order]
+    component = np.array([component_of[i] for i in order])
+    products = [op.matrix for op in ops if op.matrix is not None]
+    points = chunk_s.shape[0]
+    weight, act, state = (
+        BITS[p] / u.BITS_PER_BYTE
+        for p in (workload.precision.weights, workload.precision.activations, workload.precision.state)
+    )
+
+    def rows(values: Sequence[Number], full: bool = False) -> FloatArray:
+        arrays = [np.asarray(v, dtype=np.float64) for v in values]
+        width = points if full or any(a.size > 1 for a in arrays) else 1
+        return np.ascontiguousarray(
+            np.stack([np.broadcast_to(a.reshape(-1) if a.ndim else a, (width,)) for a in arrays])
+        )
+
+    names = [c.name for c in workload.components]
+    groups = [(c, kind) for c in range(len(names)) for kind in GROUP_CLASSES]
+    beam = float(workload.decoding.beam_count)  # every hypothesis has its own state
+    copies = [1.0 if "chunk" in c.invoked_per else beam for c in workload.components]
+    own_kind = ["table" if np.any(op.table) else "weights" for op in ops]
+    stored = [op.params * weight + op.constant_bytes for op in ops]
+    read = [(op.biases + op.table_read) * weight + op.constant_bytes for op in ops]
+    is_weight = np.array([p.second == "weights" for p in products], dtype=bool)
+    second = [
+        weight if p.second == "weights" else state * p.state_ratio + act * (1.0 - p.state_ratio) for p in products
+    ]
+    # A recogniser without matrix products still has (0, 1) arrays.
+    empty = np.zeros((0, 1))
+
+    def matrix(name: str) -> FloatArray:
+        return rows([getattr(p, name) for p in products]) if products else empty
+
+    table = OpTable(
+        component=component,
+        group=np.array([groups.index((c, kind)) for c, kind in zip(component, own_kind, strict=True)]),
+        state_group=np.array([groups.index((c, "state")) for c in component]),
+        unit=np.zeros(len(ops), dtype=np.int64),
+        matrix_rows=len(products),
+        second_is_weight=is_weight,
+        repeat=rows([op.repeat for op in ops]),
+        m=matrix("m"),
+        k=matrix("k"),
+        n=matrix("n"),
+        batch=matrix("batch"),
+        steps=matrix("steps"),
+        second_state_ratio=matrix("state_ratio"),
+        input_bytes_per_element=rows([act] * len(products)) if products else empty,
+        second_bytes_per_element=rows(second) if products else empty,
+        output_bytes_per_element=rows([act] * len(products)) if products else empty,
+        partial_bytes_per_element=rows([PARTIAL_SUM_BYTES] * len(products)) if products else empty,
+        input_bytes=rows([op.inputs * act for op in ops]),
+        output_bytes=rows([op.outputs * act for op in ops]),
+        table_bytes=rows(read),
+        state_read_bytes=rows([op.state_read * state for op in ops]),
+        state_write_bytes=rows([op.state_write * state for op in ops]),
+        input_outside=np.array([[float(op.from_outside)] for op in ops]),
+        output_outside=np.array([[float(op.to_outside)] for op in ops]),
+        vector=tuple(rows([getattr(op, kind) for op in ops]) for kind in VECTOR_KINDS),
+        kernels=rows([op.matrix.steps if op.matrix else 1.0 for op in ops]),
+        live_bytes=rows([op.live * act for op in ops], full=True),
+        params=rows([op.params for op in ops]),
+        weights_bytes=rows(stored),
+        state_bytes=rows([op.state * copies[c] * state for op, c in zip(ops, component, strict=True)]),
+    )
+    stored_bytes, read_bytes = _group_bytes(ops, component, own_kind, groups, (weight, state), copies, points)
+    used = [g for g in range(len(groups)) if np.any(stored_bytes[g] > 0)]
+    renumber = np.full(len(groups) + 1, -1)
+    renumber[used] = np.arange(len(used))
+    table = replace(table, group=renumber[table.group], state_group=renumber[table.state_group])
+    recogniser = Recogniser(
+        ops=table,
+        component_names=tuple(names),
+        group_names=tuple(f"{names[groups[g][0]]} {groups[g][1]}" for g in used),
+        group_component=np.array([groups[g][0] for g in used], dtype=np.int64),
+        group_is_state=np.array([groups[g][1] == "state" for g in used], dtype=bool),
+        group_bytes=stored_bytes[used],
+        group_read_bytes=read_bytes[used],
+        invocations_per_chunk=calls,
+        chunk_s=chunk_s,
+        right_context_s=np.full(points, workload.streaming.right_context_tokens * workload.token_ms / u.MS_PER_S),
+    )
+    return Lowered(
+        recogniser, tuple(RowName(names[c], op.layer, op.name) for c, op in zip(component, ops, strict=True))
+    )
+
+
+def _group_bytes(
+    ops: Sequence[Op],
+    component: IntArray,
+    own_kind: Sequence[str],
+    groups: Sequence[tuple[int, str]],
+    bytes_per: tuple[float, float],
+    copies: Sequence[float],
+    points: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Bytes stored and bytes read per invocation of every group of persistent tensors (G, P)."""
+    weight, state = bytes_per
+    stored = np.zeros((len(groups), points))
+    read = np.zeros((len(groups), points))
+    for op, c, kind in zip(ops, component, own_kind, strict=True):
+        g = groups.index((c, kind))
+        stored[g] += op.repeat * (op.params * weight + op.constant_bytes)
+        read[g] += op.repeat * ((op.biases + op.table_read) * weight + op.constant_bytes)
+        if op.matrix is not None:
+            read[g] += op.repeat * op.matrix.weights * weight * op.matrix.steps
+        s = groups.index((c, "state"))
+        stored[s] += op.repeat * op.state * copies[c] * state
+        read[s] += op.repeat * op.state_read * state
+        if op.matrix is not None and op.matrix.second == "activations":
+            product = op.matrix
+            read[s] += op.repeat * product.batch * product.k * product.n * product.state_ratio * state
+    return stored, read

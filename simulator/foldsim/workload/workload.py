@@ -1,0 +1,126 @@
+"""The workload that users hold: a validated description with its origin, folding and counts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from foldsim.data import resolve
+from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
+from foldsim.schema.quantity import collect_sourced_findings
+from foldsim.workload.folding import FoldHeads, FoldScope
+from foldsim.workload.lowering import Lowered, lower
+from foldsim.workload.spec import FoldingSpec, WorkloadSpec, check_workload, fold_problems
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A streaming recogniser, validated.
+
+    Attributes
+    ----------
+    spec : the description.
+    document : the YAML it came from, for located messages.
+    """
+
+    spec: WorkloadSpec
+    document: Document
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+        return self.spec.name
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the YAML text."""
+        return hashlib.sha256(self.document.text.encode()).hexdigest()
+
+    def fold(
+        self,
+        factor: int,
+        layers: str | Sequence[int] = "all",
+        scope: FoldScope = "attention",
+        heads: FoldHeads = "keep_head_dim",
+    ) -> Workload:
+        """The same recogniser with its encoder layers folded (arXiv 2309.07988).
+
+        Parameters
+        ----------
+        factor : sub-tokens per token, N.
+        layers : ``all``, ``1-10``, ``every:2``, ``1,4,7`` or a sequence of layer numbers (from 1).
+        scope : ``attention`` or ``attention+feedforward``.
+        heads : ``keep_head_dim`` (heads divide by N) or ``keep_heads`` (head width divides by N).
+
+        Raises
+        ------
+        InputError
+            If N does not divide what it must; the message lists the factors that do.
+        """
+        chosen = layers if isinstance(layers, str) else list(layers)
+        folding = FoldingSpec(factor=factor, layers=chosen, scope=scope, heads=heads)
+        problems = list(fold_problems(self.spec, folding, ()))
+        if problems:
+            raise InputError(tuple(locate(self.document, Problem((), p.message, p.allowed)) for p in problems))
+        return replace(self, spec=self.spec.model_copy(update={"folding": folding}))
+
+    def unfolded(self) -> Workload:
+        """The same recogniser without folding."""
+        return replace(self, spec=self.spec.model_copy(update={"folding": None}))
+
+    def lower(self, chunk_tokens: int | Sequence[int] | None = None) -> Lowered:
+        """Ops and counts at one or more chunk sizes (the workload's own by default), folded as described."""
+        tokens = np.atleast_1d(np.asarray(chunk_tokens or self.spec.streaming.chunk_tokens, dtype=np.float64))
+        factor = float(self.spec.folding.factor) if self.spec.folding else 1.0
+        return lower(self.spec, tokens, np.full(tokens.shape, factor), self.spec.folding)
+
+    def params(self) -> dict[str, int]:
+        """Trained parameters by component."""
+        lowered = self.lower()
+        ops = lowered.recogniser.ops
+        counts = (ops.params * ops.repeat)[:, 0]
+        return {
+            name: round(float(counts[ops.component == index].sum()))
+            for index, name in enumerate(lowered.recogniser.component_names)
+        }
+
+    def macs_per_invocation(self, chunk_tokens: int | None = None) -> dict[str, int]:
+        """Multiply-accumulates of one invocation of every component."""
+        lowered = self.lower(chunk_tokens)
+        ops = lowered.recogniser.ops
+        macs = ops.steps * ops.batch * ops.m * ops.k * ops.n * ops.repeat[: ops.matrix_rows]
+        rows = ops.component[: ops.matrix_rows]
+        return {
+            name: round(float(macs[rows == index, 0].sum()))
+            for index, name in enumerate(lowered.recogniser.component_names)
+        }
+
+
+def workload_findings(document: Document) -> tuple[WorkloadSpec | None, list[Finding]]:
+    """Validate a workload document; all findings, warnings too."""
+    return collect_sourced_findings(document, WorkloadSpec, (check_workload,))
+
+
+def from_document(document: Document) -> Workload:
+    """Validate a document and wrap it."""
+    spec, findings = workload_findings(document)
+    if spec is None or any(f.severity == "error" for f in findings):
+        raise InputError(tuple(findings))
+    return Workload(spec, document)
+
+
+def load_workload(name_or_path: str | Path) -> Workload:
+    """Load a shipped workload by name, or a workload YAML by path.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is not a valid workload; holds every finding with line and column.
+    UnknownNameError
+        If nothing of that name is shipped.
+    """
+    return from_document(read_yaml(resolve("workloads", name_or_path)))
