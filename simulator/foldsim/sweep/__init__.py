@@ -1,0 +1,1 @@
+"""Design spaces, the engine that evaluates them, and result tables."""

@@ -1,0 +1,236 @@
+"""What to sweep: parsed and checked design axes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from foldsim.hardware.profile import Profile
+from foldsim.hardware.spec import POLICIES
+from foldsim.schema import Problem
+from foldsim.sweep.variants import SetAxis
+from foldsim.workload.folding import FoldHeads, FoldScope
+from foldsim.workload.spec import FoldingSpec, WorkloadSpec, fold_problems
+from foldsim.workload.workload import Workload
+
+DEFAULT_CHUNK_MS = (40.0, 80.0, 160.0, 320.0, 640.0, 1280.0)
+DEFAULT_FOLD = (1, 2)
+PLACEMENTS = ("auto", "dram")
+BY = ("total", "component", "op")
+MAX_POINTS = 50_000_000
+
+
+class SpaceError(ValueError):
+    """The design space cannot be swept; ``problems`` lists every reason."""
+
+    user_facing = True  # the command line shows the message as it is
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True)
+class FoldOptions:
+    """Which layers ``--fold`` folds, and how; None takes the workload's own folding, else the default."""
+
+    layers: str | None = None
+    scope: str | None = None
+    heads: str | None = None
+
+    def spec(self, workload: WorkloadSpec, factor: int) -> FoldingSpec:
+        """The folding of a workload by ``factor``."""
+        own = workload.folding
+        chosen: dict[str, Any] = own.model_dump() if own else {}
+        chosen.update({k: v for k, v in vars(self).items() if v is not None})
+        return FoldingSpec.model_validate({**chosen, "factor": factor})
+
+    def problems(self) -> list[str]:
+        """Policies that do not exist."""
+        known = (("scope", self.scope, get_args(FoldScope)), ("heads", self.heads, get_args(FoldHeads)))
+        return [
+            f"--fold-{key} {value!r} is not known; allowed: {', '.join(allowed)}"
+            for key, value, allowed in known
+            if value is not None and value not in allowed
+        ]
+
+
+@dataclass(frozen=True)
+class DesignSpace:
+    """Axes of a sweep; the points are their product."""
+
+    workloads: Sequence[Workload]
+    profiles: Sequence[Profile]
+    chunk_ms: Sequence[float] = DEFAULT_CHUNK_MS
+    fold: Sequence[int] | None = None
+    fold_options: FoldOptions = field(default_factory=FoldOptions)
+    policy: str | None = None  # None: each profile's own
+    placement: str = "auto"  # auto | dram | pinned:NAME,...
+    sets: Sequence[SetAxis] = ()
+    by: str = "total"
+
+    def fold_factors(self, workload: WorkloadSpec) -> tuple[int, ...]:
+        """Factors swept for a workload: as asked, or the baseline and the workload's own factor (else 2)."""
+        if self.fold:
+            return tuple(dict.fromkeys(self.fold))
+        if workload.folding:
+            return tuple(dict.fromkeys((1, workload.folding.factor)))
+        return DEFAULT_FOLD if workload.foldable_layers() else (1,)
+
+    def pinned(self, workload: WorkloadSpec) -> tuple[str, ...]:
+        """Names of pinned components."""
+        if not self.placement.startswith("pinned:"):
+            return ()
+        return tuple(name.strip() for name in self.placement.removeprefix("pinned:").split(",") if name.strip())
+
+    def sets_of(self, target: str) -> list[SetAxis]:
+        """The ``--set`` axes of a target."""
+        return [axis for axis in self.sets if axis.target == target]
+
+    def point_count(self) -> int:
+        """Design points, before a baseline that nobody asked for."""
+        per_set = 1
+        for axis in self.sets:
+            per_set *= len(axis.values)
+        return (
+            sum(len(self.fold_factors(w.spec)) for w in self.workloads)
+            * len(self.profiles)
+            * len(self.chunk_ms)
+            * per_set
+        )
+
+    def check(self) -> None:
+        """Raise :class:`SpaceError` with everything that is wrong."""
+        problems: list[str] = []
+        for workload in self.workloads:
+            problems += _workload_problems(self, workload)
+        for profile in self.profiles:
+            points = [point.name for point in profile.spec.operating_points]
+            if self.policy and self.policy not in (*POLICIES, *points):
+                problems.append(
+                    f"profile {profile.name} has no policy or operating point {self.policy!r}; "
+                    f"allowed: {', '.join((*POLICIES, *points))}"
+                )
+            for workload in self.workloads:
+                names = [component.name for component in workload.spec.components]
+                precision = workload.spec.precision.activations
+                problems += [
+                    f"{workload.name} on {profile.name}: {_told(p)}"
+                    for p in profile.precision_problems(precision, names)
+                ]
+        if not self.placement.startswith("pinned:") and self.placement not in PLACEMENTS:
+            problems.append(f"placement {self.placement!r} is not known; allowed: auto, dram, pinned:COMPONENT,...")
+        if self.by not in BY:
+            problems.append(f"--by {self.by!r} is not known; allowed: {', '.join(BY)}")
+        if any(axis.target not in ("workload", "profile") for axis in self.sets):
+            problems.append("--set paths start with workload. or profile.")
+        if self.point_count() > MAX_POINTS:
+            problems.append(f"{self.point_count():,} design points; at most {MAX_POINTS:,} in one sweep")
+        if problems:
+            raise SpaceError(list(dict.fromkeys(problems)))
+
+
+def _told(problem: Problem) -> str:
+    return problem.message + (f" (allowed: {problem.allowed})" if problem.allowed else "")
+
+
+def _workload_problems(space: DesignSpace, workload: Workload) -> list[str]:
+    spec = workload.spec
+    problems = [
+        f"chunk of {chunk:g} ms is no multiple of the {spec.token_ms:g} ms token of {spec.name}; nearest: "
+        + " or ".join(f"{x:g} ms" for x in _nearest(chunk, spec.token_ms))
+        for chunk in space.chunk_ms
+        if not is_multiple(chunk, spec.token_ms)
+    ]
+    for factor in space.fold_factors(spec):
+        if factor > 1:
+            problems += [
+                f"--fold {factor} on {spec.name}: {_told(p)}"
+                for p in fold_problems(spec, space.fold_options.spec(spec, factor), ())
+            ]
+    names = [component.name for component in spec.components]
+    for name in space.pinned(spec):
+        if name not in names:
+            problems.append(f"cannot pin {name!r}: {spec.name} has no such component; it has {', '.join(names)}")
+    return problems
+
+
+def is_multiple(chunk_ms: float, token_ms: float) -> bool:
+    """Whether a chunk holds a whole number of tokens (at least one)."""
+    tokens = chunk_ms / token_ms
+    return tokens >= 0.5 and abs(tokens - round(tokens)) < 1e-6
+
+
+def _nearest(chunk_ms: float, token_ms: float) -> list[float]:
+    below = max(1, int(chunk_ms // token_ms))
+    return sorted({below * token_ms, max(1, -int(-chunk_ms // token_ms)) * token_ms})
+
+
+def parse_numbers(text: str, what: str, whole: bool = False) -> list[float]:
+    """Read ``40:1280:40`` or ``40,80,160`` (or a mix) as numbers.
+
+    Raises
+    ------
+    SpaceError
+        With what was found and what is allowed.
+
+    >>> parse_numbers("40:160:40,320", "--chunk-ms")
+    [40.0, 80.0, 120.0, 160.0, 320.0]
+    """
+    allowed = "whole numbers" if whole else "numbers"
+    example = "1,2,4" if whole else "40:1280:40 (first:last:step) or 40,80,160"
+    number = r"\d{1,9}" if whole else r"\d{1,9}(?:\.\d{1,9})?"
+    values: list[float] = []
+    for part in text.split(","):
+        item = part.strip()
+        if re.fullmatch(number, item):
+            values.append(float(item))
+            continue
+        found = re.fullmatch(rf"({number}):({number})(?::({number}))?", item)
+        if not found:
+            raise SpaceError([f"{what}: cannot read {item!r}; give {allowed} above zero such as {example}"])
+        first, last = float(found[1]), float(found[2])
+        step = float(found[3]) if found[3] else 1.0
+        if step <= 0 or last < first:
+            raise SpaceError([f"{what}: the range {item!r} is empty; give first:last:step with a step above zero"])
+        count = int((last - first) / step + 1e-9) + 1
+        if count > 1_000_000:
+            raise SpaceError([f"{what}: the range {item!r} has {count:,} values; at most 1,000,000"])
+        values += [round(first + i * step, 9) for i in range(count)]
+    if any(v <= 0 for v in values):
+        raise SpaceError([f"{what}: numbers must be above zero; give {allowed} such as {example}"])
+    return list(dict.fromkeys(values))
+
+
+def parse_set(text: str) -> SetAxis:
+    """Read ``path=v1,v2`` or ``path=first:last:step``.
+
+    >>> parse_set("profile.system.idle_mw=0.5,1")
+    SetAxis(path='profile.system.idle_mw', values=(0.5, 1))
+    """
+    path, equals, values = text.partition("=")
+    path = path.strip()
+    if not equals or not path or not values.strip():
+        raise SpaceError(
+            [
+                f"--set {text!r}: write path=value or path=v1,v2, such as "
+                "profile.memory_levels.dram.read_pj_per_byte=60,80"
+            ]
+        )
+    if path.split(".")[0] not in ("workload", "profile") or "." not in path:
+        raise SpaceError([f"--set {text!r}: the path starts with 'workload.' or 'profile.'"])
+    if re.fullmatch(r"[\d.]+:[\d.]+:[\d.]+", values.strip()):
+        return SetAxis(path, tuple(parse_numbers(values, f"--set {path}")))
+    return SetAxis(path, tuple(dict.fromkeys(_scalar(v.strip()) for v in values.split(","))))
+
+
+def _scalar(text: str) -> str | float | int | bool:
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
+        return int(text)
+    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text):
+        return float(text)
+    if text in ("true", "false"):
+        return text == "true"
+    return text

@@ -1,0 +1,180 @@
+"""``--set path=v1,v2``: variants of a workload or profile with one number changed."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, TypeVar
+
+import numpy as np
+
+from foldsim.hardware import profile as hardware_profile
+from foldsim.hardware.profile import Profile
+from foldsim.model.evaluate import Bands
+from foldsim.model.records import map_numbers, stack
+from foldsim.schema import Document, Finding, InputError
+from foldsim.workload import workload as workload_module
+from foldsim.workload.workload import Workload
+
+SET_SOURCE = "set-option"
+HolderT = TypeVar("HolderT", Workload, Profile)
+Scalar = str | float | int | bool
+
+
+class SetError(ValueError):
+    """A ``--set`` that cannot be applied."""
+
+    user_facing = True  # the command line shows the message as it is
+
+
+@dataclass(frozen=True)
+class SetAxis:
+    """One ``--set``: where, and the values it takes."""
+
+    path: str  # as given, e.g. profile.memory_levels.dram.read_pj_per_byte
+    values: tuple[Scalar, ...]
+
+    @property
+    def target(self) -> str:
+        """``workload`` or ``profile``."""
+        return self.path.split(".", 1)[0]
+
+    @property
+    def keys(self) -> list[str]:
+        """Path below the target."""
+        return self.path.split(".")[1:]
+
+
+def changed_document(document: Document, keys: Sequence[str], value: Scalar) -> Document:
+    """A copy of a document with one value replaced.
+
+    List items are found by their ``name`` or index. Where a number with a range stands, value, low and high all
+    become the new value and its source says so.
+
+    Raises
+    ------
+    SetError
+        If the path does not exist; names what is there.
+    """
+    data = copy.deepcopy(document.data)
+    node: Any = data
+    slot: Any
+    for depth, key in enumerate(keys):
+        last = depth == len(keys) - 1
+        where = ".".join(keys[:depth]) or "the top level"
+        if isinstance(node, list):
+            names = [str(item.get("name", i)) if isinstance(item, dict) else str(i) for i, item in enumerate(node)]
+            if key in names:
+                index = names.index(key)
+            elif key.isdigit() and int(key) < len(node):
+                index = int(key)
+            else:
+                raise SetError(_no_such(key, where, names))
+            slot = index
+        elif isinstance(node, dict):
+            if key not in node and not last:
+                raise SetError(_no_such(key, where, list(node)))
+            slot = key
+        else:
+            raise SetError(f"{where} is a plain value and has nothing called {key!r} in it")
+        if last:
+            present = node[slot] if isinstance(node, list) or slot in node else None
+            node[slot] = _replacement(present, value)
+            if isinstance(present, dict) and "value" in present:
+                data.setdefault("sources", {})[SET_SOURCE] = {"title": "Set on the command line", "kind": "assumption"}
+        else:
+            node = node[slot]
+    return replace(document, data=data)
+
+
+def _replacement(present: Any, value: Scalar) -> Any:
+    if isinstance(present, dict) and "value" in present:
+        return {"value": value, "low": value, "high": value, "source": SET_SOURCE}
+    if isinstance(present, (dict, list)):
+        raise SetError(
+            "the path names a whole section; name one value in it: "
+            + ", ".join(str(x.get("name", i)) if isinstance(x, dict) else str(x) for i, x in enumerate(present))
+        )
+    if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def _no_such(key: str, where: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(key, names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"nothing called {key!r} in {where}{hint} (there: {', '.join(names)})"
+
+
+def apply_axis(holder: HolderT, axis: SetAxis) -> list[HolderT]:
+    """One validated variant per value of the axis.
+
+    Raises
+    ------
+    SetError
+        If the path does not exist or a value is not allowed there; the message says which.
+    """
+    module: Any = workload_module if isinstance(holder, Workload) else hardware_profile
+    variants = []
+    for value in axis.values:
+        try:
+            variants.append(module.from_document(changed_document(holder.document, axis.keys, value)))
+        except SetError as error:
+            raise SetError(f"--set {axis.path}: {error}") from None
+        except InputError as error:
+            said = "; ".join(_plain(f) for f in error.findings if f.severity == "error")
+            raise SetError(f"--set {axis.path}={value}: {said}") from None
+    return variants
+
+
+def _plain(finding: Finding) -> str:
+    where = f"{finding.path}: " if finding.path else ""
+    return f"{where}{finding.message}" + (f" (allowed: {finding.allowed})" if finding.allowed else "")
+
+
+def combinations(holder: HolderT, axes: Sequence[SetAxis]) -> Iterator[tuple[tuple[Scalar, ...], HolderT]]:
+    """Every combination of the axes' values with the variant it gives."""
+    for values in product(*(axis.values for axis in axes)):
+        variant = holder
+        for axis, value in zip(axes, values, strict=True):
+            variant = apply_axis(variant, SetAxis(axis.path, (value,)))[0]
+        yield values, variant
+
+
+def stacked_bands(profile: Profile, axes: Sequence[SetAxis], precision: str) -> tuple[list[tuple[Scalar, ...]], Bands]:
+    """The profile at every combination of the axes' values, as one record of arrays over combinations.
+
+    Each axis is evaluated alone and the numbers it moves are spread over the combinations, so that the cost grows
+    with the sum of the axes' lengths. Axes that move the same number are combined one by one.
+    """
+    values = list(product(*(axis.values for axis in axes)))
+    if not axes:
+        return values, profile.bands(precision)
+    lengths = [len(axis.values) for axis in axes]
+    singles = [stack([v.bands(precision) for v in apply_axis(profile, axis)]) for axis in axes]
+    base = profile.bands(precision)
+
+    def spread(numbers: Sequence[Any]) -> Any:
+        same = numbers[0]
+        moved = [
+            i for i, array in enumerate(numbers[1:]) if not all(x == same or (x != x and same != same) for x in array)
+        ]
+        if not moved:
+            return same
+        if len(moved) > 1:
+            raise _SharedNumberError
+        shape = [1] * len(axes)
+        shape[moved[0]] = -1
+        return np.broadcast_to(numbers[1 + moved[0]].reshape(shape), lengths).reshape(-1).copy()
+
+    try:
+        return values, map_numbers(spread, [base, *singles])
+    except _SharedNumberError:
+        return values, stack([variant.bands(precision) for _, variant in combinations(profile, axes)])
+
+
+class _SharedNumberError(Exception):
+    """Two axes move the same number of the model's record."""
