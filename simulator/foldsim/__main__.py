@@ -1,0 +1,5 @@
+"""``python -m foldsim``."""
+
+from foldsim.cli import main
+
+main()

@@ -1,0 +1,69 @@
+"""Errors as users see them: findings and one-line messages on stderr, exit codes, never a traceback."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import typer
+
+FINDINGS, USAGE, INTERNAL = 1, 2, 70
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def say(message: str) -> None:
+    """A message for the person, on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def stop(message: str, code: int = USAGE) -> NoReturn:
+    """End the command with a message."""
+    say(message)
+    raise typer.Exit(code)
+
+
+def guarded(command: CommandT) -> CommandT:
+    """Turn expected errors into messages and exit codes, and unexpected ones into a short report (exit 70)."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            result = command(*args, **kwargs)
+            sys.stdout.flush()
+            return result
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except KeyboardInterrupt:
+            stop("interrupted", 130)
+        except BrokenPipeError:
+            # The reader (head, less) has gone; keep Python from complaining when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except Exception as error:
+            if os.environ.get("FOLDSIM_DEBUG"):
+                raise
+            _report(error)
+
+    return run  # type: ignore[return-value]
+
+
+def _report(error: Exception) -> NoReturn:
+    from foldsim.data import UnknownNameError
+    from foldsim.schema.findings import InputError, format_findings
+
+    if isinstance(error, InputError):
+        stop(format_findings(error.findings))
+    if isinstance(error, UnknownNameError):
+        stop(f"error: {error}")
+    if getattr(error, "user_facing", False) or isinstance(error, MemoryError):
+        stop("\n".join(f"error: {line}" for line in (str(error) or "out of memory").splitlines()))
+    if isinstance(error, OSError) and error.filename:
+        stop(f"error: {error.filename}: {error.strerror}")
+    stop(
+        f"internal error: {type(error).__name__}: {error}\n"
+        "This is a fault of foldsim. Set FOLDSIM_DEBUG=1 to see where, and report it with the command you ran.",
+        INTERNAL,
+    )

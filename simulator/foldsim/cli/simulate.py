@@ -1,0 +1,170 @@
+"""``foldsim simulate``: one design, term by term."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from foldsim.cli.guard import stop
+from foldsim.cli.tables import WIDTH, count, number, percent, shorten, table, yes_no
+from foldsim.hardware.profile import load_profile
+from foldsim.sweep.simulation import Simulation, explain
+from foldsim.sweep.space import DesignSpace, FoldOptions, SpaceError, parse_set
+from foldsim.sweep.variants import apply_axis
+from foldsim.workload.workload import load_workload
+
+PARTS = {"compute": "compute", "onchip": "on-chip memory", "dram": "off-chip memory", "static": "static and idle"}
+
+
+def run_simulate(
+    workload_name: str,
+    profile_name: str,
+    chunk_ms: float | None,
+    fold: int | None,
+    fold_options: tuple[str | None, str | None, str | None],
+    policy: str | None,
+    placement: str | None,
+    sets: Sequence[str] | None,
+    top: int,
+    as_json: bool,
+) -> None:
+    """Evaluate and print."""
+    workload, profile = load_workload(workload_name), load_profile(profile_name)
+    for text in sets or ():
+        axis = parse_set(text)
+        if len(axis.values) > 1:
+            stop(f"error: --set {axis.path}: simulate takes one value, not {len(axis.values)}; use foldsim sweep")
+        if axis.target == "workload":
+            workload = apply_axis(workload, axis)[0]
+        else:
+            profile = apply_axis(profile, axis)[0]
+    factor = fold if fold is not None else workload.spec.folding.factor if workload.spec.folding else 1
+    chunk = workload.spec.streaming.chunk_tokens * workload.spec.token_ms if chunk_ms is None else chunk_ms
+    options = FoldOptions(*fold_options)
+    problems = options.problems()
+    if factor < 1:
+        problems.append(f"--fold {factor}: N is at least 1 (1 is the unfolded baseline)")
+    if any(fold_options) and factor == 1:
+        problems.append("--fold-layers, --fold-scope and --fold-heads need --fold N with N above 1")
+    if problems:
+        raise SpaceError(problems)
+    result = explain(
+        DesignSpace((workload,), (profile,), (chunk,), (factor,), options, policy=policy, placement=placement or "auto")
+    )
+    print(json.dumps(result.to_dict(), indent=1) if as_json else report(result, profile.spec.title, top))
+
+
+def report(result: Simulation, title: str, top: int) -> str:
+    """The whole explanation as text."""
+    blocks = [_summary(result, title), _power(result), _time(result), _homes(result), _ops(result, top)]
+    return "\n\n".join(blocks)
+
+
+def _summary(result: Simulation, title: str) -> str:
+    d, t = result.design, result.totals
+
+    def size(name: str) -> str:
+        return count(t[name]) + "B"
+
+    folded = f"folded N = {d['fold_factor']} ({d['fold_scope']}, {d['fold_layers']} layers, {d['fold_heads']})"
+    lines = [
+        shorten(f"{d['workload']} on {d['profile']}: {title}", WIDTH),
+        f"chunk {d['chunk_ms']:g} ms, {folded if d['fold_factor'] > 1 else 'baseline (not folded)'}",
+        f"operating point {d['operating_point']} (policy {d['policy']}), placement {d['placement']}",
+        "",
+        f"power        {number(t['power_mw'])} mW  (range {number(t['power_low_mw'])} to {number(t['power_high_mw'])})",
+        f"energy       {number(t['energy_per_chunk_uj'])} uJ per chunk",
+        f"latency      {number(t['latency_ms'])} ms compute + {number(t['algorithmic_latency_ms'])} ms algorithmic;"
+        f" a word waits {number(t['user_perceived_latency_ms'])} ms on average",
+        f"real time    {yes_no(t['realtime'])}  (real-time factor {t['rtf']:.3f}); bound by {t['bottleneck']}",
+        f"memory       {size('memory_bytes')} = {size('weights_bytes')} weights + {size('state_bytes')} state"
+        f" + {size('activation_peak_bytes')} peak activations + runtime",
+        f"             {size('onchip_bytes')} of it on chip; fits: {yes_no(t['fits'])}",
+        f"work         {count(t['macs_per_chunk'])} MACs and {size('dram_bytes_per_chunk')} off-chip traffic per chunk;"
+        f" {count(t['params'])} parameters",
+    ]
+    if d["fold_factor"] > 1:
+        lines.append(
+            f"saving       {percent(t['power_saving_ratio'])} power, {percent(t['memory_saving_ratio'])} memory"
+            " against the unfolded design"
+        )
+    return "\n".join(lines)
+
+
+def _power(result: Simulation) -> str:
+    total = result.totals["power_mw"]
+    rows = []
+    for part, label in PARTS.items():
+        terms = [t for t in result.power_terms if t.part == part]
+        if not terms:
+            continue
+        mine = sum(t.power_mw for t in terms)
+        rows.append(
+            [
+                label,
+                number(mine),
+                percent(mine / total),
+                number(sum(t.low_mw for t in terms)),
+                number(sum(t.high_mw for t in terms)),
+            ]
+        )
+        rows += [
+            [f"  {t.name}", number(t.power_mw), percent(t.power_mw / total), number(t.low_mw), number(t.high_mw)]
+            for t in sorted(terms, key=lambda t: -t.power_mw)
+        ]
+    return "Where each milliwatt goes\n" + table(["term", "mW", "share", "low", "high"], rows)
+
+
+def _time(result: Simulation) -> str:
+    spent = result.time_terms_ms
+    rows = [
+        [name, number(ms), percent(ms / result.totals["busy_ms_per_chunk"])]
+        for name, ms in sorted(spent.items(), key=lambda item: -item[1])
+        if ms > 0
+    ]
+    return (
+        "Where the time goes: each term alone, per chunk (terms overlap, so shares of the "
+        f"{number(result.totals['busy_ms_per_chunk'])} ms busy time do not add to 100 %)\n"
+        + table(["term", "ms", "of busy"], rows)
+    )
+
+
+def _homes(result: Simulation) -> str:
+    levels = list(result.homes[0].served_ratio) if result.homes else []
+    rows = [
+        [h.group, count(h.stored_bytes) + "B", number(h.reads_per_s), *(percent(h.served_ratio[lv]) for lv in levels)]
+        for h in result.homes
+    ]
+    return "What lives where: share of each tensor group's reads that a level serves\n" + table(
+        ["tensors", "size", "uses/s", *levels], rows
+    )
+
+
+def _ops(result: Simulation, top: int) -> str:
+    ops = result.ops
+    names = list(range(len(ops["op"])))
+    names.sort(key=lambda i: -ops["energy_per_chunk_uj"][i])
+    shown = names[:top] if top else names
+    total = sum(ops["energy_per_chunk_uj"])
+    rows = []
+    for i in shown:
+        shape = f"{ops['m'][i]:g} x {ops['k'][i]:g} x {ops['n'][i]:g}" if ops["m"][i] else ""
+        if ops["batch"][i] > 1:
+            shape += f" x{ops['batch'][i]:g}"
+        rows.append(
+            [
+                ops["component"][i],
+                shorten(f"{ops['layer'][i]} {ops['op'][i]}".strip(), 28),
+                shape,
+                count(ops["macs_per_chunk"][i]),
+                count(ops["dram_bytes_per_chunk"][i]),
+                number(ops["busy_ms_per_chunk"][i]),
+                number(ops["energy_per_chunk_uj"][i]),
+                percent(ops["energy_per_chunk_uj"][i] / total),
+                ops["bottleneck"][i],
+            ]
+        )
+    rest = f" ({len(shown)} of {len(names)}; --top 0 lists all)" if len(shown) < len(names) else ""
+    return f"Ops by energy per chunk, repeats and invocations included{rest}\n" + table(
+        ["component", "op", "m x k x n", "MACs", "off-chip B", "ms", "uJ", "share", "bound by"], rows, left=(0, 1, 2, 8)
+    )

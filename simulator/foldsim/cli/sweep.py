@@ -1,0 +1,103 @@
+"""``foldsim sweep``: build the space, run it, print or write the rows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from foldsim.cli.guard import say, stop
+from foldsim.cli.sweep_table import sweep_table
+from foldsim.data import shipped
+from foldsim.sweep.design_file import build_space, read_design
+from foldsim.sweep.engine import run
+from foldsim.sweep.results import Results, check_suffix, provenance, write_csv, write_jsonl, write_results
+from foldsim.sweep.space import DesignSpace
+
+DEFAULT_WORKLOAD = "emformer-rnnt-base"
+RESULTS_FOLDER = "foldsim-results"
+MAIN_PLOTS = ("power-vs-chunk", "saving-vs-chunk", "latency-vs-chunk", "memory-vs-chunk", "power-breakdown")
+PROGRESS_POINTS = 100_000
+
+
+def run_sweep(design: Path | None, options: dict[str, Any], output: Path | None, output_format: str) -> None:
+    """Run the sweep that the design file and the options describe; with nothing at all, the main job."""
+    if output_format not in ("table", "csv", "jsonl"):
+        stop(f"error: --format {output_format!r} is not known; allowed: table, csv, jsonl")
+    if output is not None:
+        check_suffix(output)
+    given = {key: value for key, value in options.items() if value not in (None, [], "")}
+    empty = [key for key, value in options.items() if value == ""]
+    if empty:
+        stop("\n".join(f"error: --{key.replace('_', '-')} is empty" for key in empty))
+    main_job = not given and design is None and output is None
+    if design is not None:
+        given = {**read_design(design), **given}
+    space = build_space(given, [DEFAULT_WORKLOAD], profiles_in_order())
+    results = results_of(space, sys.argv[1:], _progress(space.point_count()))
+    if main_job and output_format == "table":
+        print(sweep_table(results, space))
+        write_main_job(space, results)
+    elif output is not None:
+        write_results(results, output)
+        say(f"{len(results):,} rows in {output}")
+    elif output_format == "table":
+        print(sweep_table(results, space))
+    else:
+        (write_csv if output_format == "csv" else write_jsonl)(results, sys.stdout)
+
+
+def profiles_in_order() -> list[str]:
+    """Shipped profiles, phones first."""
+    from foldsim.hardware.profile import load_profile
+
+    order = ("phone", "wearable", "edge", "microcontroller")
+    profiles = [load_profile(name) for name in shipped("hw_profiles")]
+    return [p.name for p in sorted(profiles, key=lambda p: (order.index(p.spec.device_class), p.name))]
+
+
+def results_of(
+    space: DesignSpace, arguments: Sequence[str], progress: Callable[[int, int], None] | None = None
+) -> Results:
+    """Evaluate a space and attach its provenance."""
+    inputs = [
+        {"kind": kind, "name": item.name, "file": Path(item.document.file).name, "sha256": item.sha256}
+        for kind, items in (("workload", space.workloads), ("profile", space.profiles))
+        for item in items
+    ]
+    return Results(run(space, progress), provenance(inputs, arguments))
+
+
+def _progress(points: int) -> Callable[[int, int], None] | None:
+    """A progress line on stderr for long sweeps at a terminal."""
+    if points < PROGRESS_POINTS or not sys.stderr.isatty():
+        return None
+
+    def show(done: int, total: int) -> None:
+        end = "\n" if done >= total else ""
+        print(f"\r{done:,} of {total:,} design points", end=end, file=sys.stderr, flush=True)
+
+    return show
+
+
+def write_main_job(space: DesignSpace, results: Results) -> None:
+    """Write results and plots of the main job to their folder, and say where."""
+    from dataclasses import replace
+
+    from foldsim import plotting
+
+    folder = Path(RESULTS_FOLDER)
+    folder.mkdir(exist_ok=True)
+    arguments = ["sweep"]
+    write_results(results, folder / "sweep.csv")
+    by_op = results_of(replace(space, by="op"), [*arguments, "--by", "op"])
+    write_results(by_op, folder / "sweep_by_op.csv")
+    say("")
+    say(f"results  {folder / 'sweep.csv'} ({len(results)} designs), {folder / 'sweep_by_op.csv'} ({len(by_op):,} rows)")
+    files = []
+    for kind, rows in [*((kind, results) for kind in MAIN_PLOTS), ("roofline", by_op)]:
+        files.append(folder / f"{kind}.png")
+        plotting.save(plotting.draw(rows, kind), files[-1])
+    say("plots    " + "\n         ".join(str(file) for file in files))
+    say(f"next     foldsim simulate {DEFAULT_WORKLOAD} phone-npu --chunk-ms 160 --fold 2   (where each milliwatt goes)")

@@ -1,0 +1,179 @@
+"""The table that ``foldsim sweep`` prints: baseline, folded, saving, bottleneck, real time, fits, at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from foldsim.cli.tables import WIDTH, count, number, percent, shorten, table, yes_no
+from foldsim.sweep.results import Results
+from foldsim.sweep.space import DesignSpace
+
+MAX_LINES = 80
+
+
+def sweep_table(results: Results, space: DesignSpace) -> str:
+    """Text of the table, at most 100 columns wide (names of --set values may push it)."""
+    if "component" in results.columns:
+        return _cut([_parts_table(results)], len(results))
+    blocks = [_header(results)]
+    for rows in _groups(results, space):
+        blocks.append(_block(rows, space))
+    blocks += _footnotes(results)
+    return _cut(blocks, len(results))
+
+
+def _cut(blocks: list[str], rows: int) -> str:
+    lines = "\n".join(blocks).splitlines()
+    if len(lines) > MAX_LINES * 2:
+        lines = [*lines[: MAX_LINES * 2], "", f"... cut; all {rows:,} rows: add -o FILE.csv"]
+    return "\n".join(lines)
+
+
+def _header(results: Results) -> str:
+    folded = results["fold_factor"] > 1
+    what = []
+    if folded.any():
+        first = int(np.flatnonzero(folded)[0])
+        factors = ", ".join(str(n) for n in sorted(set(results["fold_factor"][folded].tolist())))
+        what.append(
+            f"folded by N = {factors}: {results['fold_scope'][first]}, {results['fold_layers'][first]} layers, "
+            f"{results['fold_heads'][first]}"
+        )
+    what += [f"policy {', '.join(sorted(set(results['policy'])))}", f"placement {results['placement'][0]}"]
+    return (
+        "; ".join(what) + "\nPower is the average over a chunk, with the range that the profile's energy ranges give."
+    )
+
+
+def _groups(results: Results, space: DesignSpace) -> Iterator[Results]:
+    """Rows of one workload, profile and --set combination at a time, in order."""
+    keys = ["workload", "profile", *(axis.path for axis in space.sets)]
+    labels = np.array(["\0".join(str(results[k][i]) for k in keys) for i in range(len(results))])
+    for label in dict.fromkeys(labels.tolist()):
+        yield results.where(labels == label)
+
+
+def _block(rows: Results, space: DesignSpace) -> str:
+    sets = "".join(f", {axis.path.split('.', 1)[1]} = {rows[axis.path][0]}" for axis in space.sets)
+    profile = next(p for p in space.profiles if p.name == rows["profile"][0])
+    params = sorted(set(rows["params"].tolist()), reverse=True)
+    title = (
+        f"{rows['workload'][0]} on {rows['profile'][0]}{sets} ({profile.spec.device_class}, grade {profile.spec.grade})"
+        f"; {' / '.join(count(p) for p in params)} parameters"
+    )
+    factors = set(rows["fold_factor"].tolist())
+    wide = len(factors) == 2 and 1 in factors and _paired(rows)
+    return f"\n{shorten(title, WIDTH)}\n" + (_wide(rows) if wide else _long(rows))
+
+
+def _paired(rows: Results) -> bool:
+    """Whether baseline and folded alternate, chunk by chunk."""
+    factors, chunks = rows["fold_factor"], rows["chunk_ms"]
+    return len(rows) % 2 == 0 and bool((factors[0::2] == 1).all() and (chunks[0::2] == chunks[1::2]).all())
+
+
+def _power(rows: Results, i: int) -> str:
+    return f"{number(rows['power_mw'][i])} ({number(rows['power_low_mw'][i])}-{number(rows['power_high_mw'][i])})"
+
+
+def _pair(a: str, b: str) -> str:
+    return a if a == b else f"{a} -> {b}"
+
+
+def _wide(rows: Results) -> str:
+    """One line per chunk size: baseline and folded side by side; where they differ, "baseline -> folded"."""
+    lines = []
+    for b in range(0, len(rows), 2):
+        f = b + 1
+        lines.append(
+            [
+                f"{rows['chunk_ms'][b]:g}",
+                _power(rows, b),
+                _power(rows, f),
+                percent(rows["power_saving_ratio"][f]),
+                f"{number(rows['latency_ms'][b])} -> {number(rows['latency_ms'][f])}",
+                _pair(rows["bottleneck"][b], rows["bottleneck"][f]),
+                _pair(yes_no(rows["realtime"][b]), yes_no(rows["realtime"][f])),
+                _pair(yes_no(rows["fits"][b]), yes_no(rows["fits"][f])),
+            ]
+        )
+    head = ["chunk ms", "baseline mW", "folded mW", "saving", "latency ms", "bottleneck", "real time", "fits"]
+    return table(head, lines, left=(5, 6, 7))
+
+
+def _long(rows: Results) -> str:
+    """One line per design."""
+    points = len(set(rows["operating_point"].tolist())) > 1
+    lines = []
+    for i in range(len(rows)):
+        saving = "baseline" if rows["fold_factor"][i] == 1 else percent(rows["power_saving_ratio"][i])
+        line = [
+            f"{rows['chunk_ms'][i]:g}",
+            str(rows["fold_factor"][i]),
+            _power(rows, i),
+            saving,
+            number(rows["latency_ms"][i]),
+            f"{rows['rtf'][i]:.2f}",
+            count(rows["memory_bytes"][i]) + "B",
+            shorten(rows["bottleneck"][i], 12),
+            yes_no(rows["realtime"][i]),
+            yes_no(rows["fits"][i]),
+        ]
+        lines.append(line + ([shorten(rows["operating_point"][i], 12)] if points else []))
+    head = ["chunk ms", "N", "power mW", "saving", "latency ms", "RTF", "memory", "bottleneck", "real time", "fits"]
+    return table(head + (["point"] if points else []), lines, left=(7, 8, 9, 10))
+
+
+def _parts_table(results: Results) -> str:
+    """One line per component or op of every design."""
+    by_op = "op" in results.columns
+    lines = []
+    for i in range(len(results)):
+        name = [results["component"][i]] + (
+            [shorten(f"{results['layer'][i]} {results['op'][i]}".strip(), 32)] if by_op else []
+        )
+        lines.append(
+            [
+                shorten(results["profile"][i], 16),
+                f"{results['chunk_ms'][i]:g}",
+                str(results["fold_factor"][i]),
+                *name,
+                number(results["power_mw"][i]),
+                number(results["busy_ms_per_chunk"][i]),
+                count(results["macs_per_chunk"][i]),
+                count(results["dram_bytes_per_chunk"][i]),
+                shorten(results["bottleneck"][i], 10),
+            ]
+        )
+    head = [
+        "profile",
+        "chunk ms",
+        "N",
+        "component",
+        *(["op"] if by_op else []),
+        "mW",
+        "busy ms",
+        "MACs",
+        "off-chip B",
+        "bound",
+    ]
+    return table(head, lines, left=(0, 3, 4, len(head) - 1) if by_op else (0, 3, len(head) - 1))
+
+
+def _footnotes(results: Results) -> list[str]:
+    notes = []
+    late = ~results["realtime"].astype(bool)
+    if late.any():
+        notes.append(
+            "real time NO: the work of a chunk takes longer than the chunk; power is then energy per second of audio."
+        )
+    homeless = ~results["fits"].astype(bool)
+    for name in dict.fromkeys(results["profile"][homeless].tolist()):
+        need = results["memory_bytes"][homeless & (results["profile"] == name)]
+        notes.append(
+            f"fits NO on {name}: needs {count(need.min())}B to {count(need.max())}B, more than its memories hold;"
+            " figures are as if the outermost held the rest."
+        )
+    return ["", *notes] if notes else []

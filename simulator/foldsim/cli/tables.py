@@ -1,0 +1,61 @@
+"""Plain text tables that fit a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+WIDTH = 100
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,), indent: int = 0) -> str:
+    """Columns two spaces apart; those listed in ``left`` are left-aligned, the others right-aligned."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        cells = [c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append((" " * indent + "  ".join(cells)).rstrip())
+    return "\n".join(lines)
+
+
+def number(value: float) -> str:
+    """Three to four significant digits without an exponent.
+
+    >>> [number(x) for x in (0.01234, 1.234, 12.34, 123.4, 12345.6)]
+    ['0.012', '1.23', '12.3', '123', '12,346']
+    """
+    size = abs(value)
+    if size >= 100:
+        return f"{value:,.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 0.1 or value == 0 else f"{value:.3f}"
+
+
+def count(value: float) -> str:
+    """Counts and bytes with a decimal prefix.
+
+    >>> [count(x) for x in (512, 4195328, 1.23e9)]
+    ['512', '4.20 M', '1.23 G']
+    """
+    for limit, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            scaled = value / limit
+            digits = 2 if scaled < 10 else 1 if scaled < 100 else 0
+            return f"{scaled:.{digits}f} {prefix}"
+    return f"{value:.0f}"
+
+
+def percent(ratio: float) -> str:
+    """A ratio as a percentage."""
+    return f"{100 * ratio:.1f} %"
+
+
+def yes_no(value: bool) -> str:
+    """Yes or NO: the bad case stands out."""
+    return "yes" if value else "NO"
+
+
+def shorten(text: str, width: int) -> str:
+    """Text cut to a width, control characters made visible."""
+    clean = "".join(c if c.isprintable() else "?" for c in text)
+    return clean if len(clean) <= width else clean[: width - 1] + "…"
