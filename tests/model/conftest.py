@@ -104,10 +104,11 @@ class Maker:
         return OpTable(**table)
 
     @classmethod
-    def recogniser(cls, rows=(), groups=(), calls=(1.0,), chunk_s=(1.0,), right_context_s=0.0):
-        """A recogniser; ``calls`` are invocations per chunk of each component."""
+    def recogniser(cls, rows=(), groups=None, calls=(1.0,), chunk_s=(1.0,), right_context_s=0.0):
+        """A recogniser; ``calls`` are invocations per chunk of each component. ``groups`` None: none of any size."""
         points = len(chunk_s)
         rows = rows or [Row()]
+        groups = [Group(0.0)] if groups is None else groups
 
         def stacked(values):
             rows_of = [np.broadcast_to(np.asarray(v, float), (points,)) for v in values]
@@ -130,8 +131,8 @@ class Maker:
     def unit(**changes):
         """One core at 1 GHz that does a MAC of 1 x 1 x 1 per cycle, overlaps everything and costs nothing."""
         neutral = dict(
-            weight_stationary=False, power_law=False, cores_count=1.0, clock_hz=1.0e9, unroll_m_count=1.0,
-            unroll_k_count=1.0, unroll_n_count=1.0, register_rows_count=1.0e9, weight_load_rows_per_cycle=1.0,
+            name="unit", weight_stationary=False, power_law=False, cores_count=1.0, clock_hz=1.0e9,
+            unroll_m_count=1.0, unroll_k_count=1.0, unroll_n_count=1.0, register_rows_count=1.0e9, weight_load_rows_per_cycle=1.0,
             weight_load_hidden_ratio=1.0, efficiency_ratio=1.0, efficiency_rows=(), efficiency_values=(),
             energy_pj_per_mac=0.0, vector_per_cycle=(1.0, 1.0, 1.0, 1.0), vector_pj=(0.0, 0.0, 0.0, 0.0),
             static_mw=0.0, idle_mw=0.0, dispatch_s=0.0, overlap_ratio=1.0, law_static_mw=0.0,

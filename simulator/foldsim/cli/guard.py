@@ -52,13 +52,14 @@ def guarded(command: CommandT) -> CommandT:
 
 def _report(error: Exception) -> NoReturn:
     from foldsim.data import UnknownNameError
+    from foldsim.errors import UserError
     from foldsim.schema.findings import InputError, format_findings
 
     if isinstance(error, InputError):
         stop(format_findings(error.findings))
     if isinstance(error, UnknownNameError):
         stop(f"error: {error}")
-    if getattr(error, "user_facing", False) or isinstance(error, MemoryError):
+    if isinstance(error, (UserError, MemoryError)):
         stop("\n".join(f"error: {line}" for line in (str(error) or "out of memory").splitlines()))
     if isinstance(error, OSError) and error.filename:
         stop(f"error: {error.filename}: {error.strerror}")

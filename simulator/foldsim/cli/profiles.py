@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foldsim.cli.tables import WIDTH, count, number, shorten, table
+from foldsim.cli.tables import WIDTH, count, number, paragraph, shorten, table
 from foldsim.data import shipped
 from foldsim.hardware.profile import load_profile
 from foldsim.schema.quantity import quantities
@@ -14,8 +14,9 @@ def run_list() -> None:
     for name in shipped("hw_profiles"):
         spec = load_profile(name).spec
         unit = spec.compute_units[0]
-        fastest = max(unit.precisions.values(), key=lambda rate: rate.macs_per_cycle.value)
-        peak = fastest.macs_per_cycle.value * unit.cores_count.value * unit.clock_hz.value
+        precision = "int8" if "int8" in unit.precisions else next(iter(unit.precisions))
+        rate = unit.precisions[precision].macs_per_cycle.value
+        peak = f"{count(rate * unit.cores_count.value * unit.clock_hz.value)}MAC/s {precision}"
         on_chip = sum(level.capacity_bytes.value for level in spec.memory_levels if level.on_chip)
         outer = spec.memory_levels[-1]
         rows.append(
@@ -23,10 +24,10 @@ def run_list() -> None:
                 name,
                 spec.device_class,
                 spec.grade,
-                count(peak) + "MAC/s",
+                peak,
                 count(on_chip) + "B",
                 f"{outer.kind} {number(outer.bandwidth_gb_per_s.value)} GB/s",
-                shorten(spec.title, 40),
+                shorten(spec.title, 24),
             ]
         )
     print(table(["name", "class", "grade", "peak", "on chip", "outermost", "title"], rows, left=(0, 1, 2, 5, 6)))
@@ -37,7 +38,15 @@ def run_show(name: str, sources: bool) -> None:
     spec = load_profile(name).spec
     print(shorten(f"{spec.name}: {spec.title}", WIDTH))
     print(f"class {spec.device_class}, grade {spec.grade}, default policy {spec.policy}")
-    print("\n" + spec.summary.strip() + "\n")
+    print("\n" + paragraph(spec.summary) + "\n")
+    for unit in spec.compute_units:
+        print(f"compute unit {unit.name}: {unit.dataflow}, runs {', '.join(unit.runs)}")
+    for level in spec.memory_levels:
+        facts = ["on chip" if level.on_chip else "off chip", f"{level.clock} clock"]
+        facts += ["keeps data between chunks"] if level.keeps_data else []
+        facts += [] if level.writable else ["read-only"]
+        print(f"memory level {level.name}: {level.kind}, {', '.join(facts)}")
+    print()
     found = list(quantities(spec))
     if sources:
         for key, source in spec.sources.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from foldsim.cli.tables import WIDTH, count, number, percent, shorten, table, yes_no
+from foldsim.cli.tables import WIDTH, count, number, paragraph, percent, shorten, table, yes_no
 from foldsim.sweep.results import Results
 from foldsim.sweep.space import DesignSpace
 
@@ -176,4 +176,4 @@ def _footnotes(results: Results) -> list[str]:
             f"fits NO on {name}: needs {count(need.min())}B to {count(need.max())}B, more than its memories hold;"
             " figures are as if the outermost held the rest."
         )
-    return ["", *notes] if notes else []
+    return ["", *map(paragraph, notes)] if notes else []

@@ -37,12 +37,20 @@ def count(value: float) -> str:
     >>> [count(x) for x in (512, 4195328, 1.23e9)]
     ['512', '4.20 M', '1.23 G']
     """
-    for limit, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for limit, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit:
             scaled = value / limit
             digits = 2 if scaled < 10 else 1 if scaled < 100 else 0
             return f"{scaled:.{digits}f} {prefix}"
     return f"{value:.0f}"
+
+
+def paragraph(text: str) -> str:
+    """Running text wrapped to the terminal, control characters made visible."""
+    import textwrap
+
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    return textwrap.fill(" ".join(clean.split()), WIDTH)
 
 
 def percent(ratio: float) -> str:

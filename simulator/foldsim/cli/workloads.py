@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from foldsim.cli.tables import WIDTH, count, shorten, table
+from foldsim.cli.tables import WIDTH, count, paragraph, shorten, table
 from foldsim.data import shipped
 from foldsim.sweep.space import SpaceError, is_multiple
 from foldsim.workload.workload import load_workload
@@ -23,7 +23,7 @@ def run_list() -> None:
                 f"{spec.token_ms:g}",
                 f"{spec.streaming.chunk_tokens * spec.token_ms:g}",
                 spec.precision.weights,
-                shorten(spec.title, 44),
+                shorten(spec.title, 40),
             ]
         )
     print(table(["name", "parameters", "token ms", "chunk ms", "weights", "title"], rows, left=(0, 4, 5)))
@@ -41,7 +41,7 @@ def run_show(name: str, chunk_ms: float | None, fold: int) -> None:
     tokens = round(chunk / spec.token_ms)
     params, macs = workload.params(), workload.macs_per_invocation(tokens)
     print(shorten(f"{spec.name}: {spec.title}", WIDTH))
-    print("\n" + spec.summary.strip() + "\n")
+    print("\n" + paragraph(spec.summary) + "\n")
     total = sum(params.values())
     published = ""
     if spec.published_params_count and fold == 1:
@@ -66,8 +66,7 @@ def run_show(name: str, chunk_ms: float | None, fold: int) -> None:
     ]
     print("\n" + table(["component", "invoked per", "parameters", "MACs per invocation", "state"], rows, left=(0, 1)))
     rows = []
-    order = sorted(range(len(lowered.rows)), key=lambda i: int(ops.component[i]))
-    for i in order:
+    for i in lowered.run_order.tolist():
         row, shape, work = lowered.rows[i], "", 0.0
         if i < ops.matrix_rows:
             m, k, n, batch, steps = (float(x[i, 0]) for x in (ops.m, ops.k, ops.n, ops.batch, ops.steps))

@@ -117,6 +117,7 @@ def _unit(unit: ComputeUnit, precision: str, end: End) -> UnitParams:
     law = unit.power_law
     curve = unit.efficiency_by_rows or []
     return UnitParams(
+        name=unit.name,
         weight_stationary=unit.dataflow == "weight_stationary",
         power_law=law is not None,
         cores_count=_time(unit.cores_count),

@@ -68,7 +68,7 @@ class ComputeUnit(Record):
     runs: list[str] = Field(
         default=["all"],
         min_length=1,
-        description="Components (by name or kind) that run here; 'all' takes those that no other unit names.",
+        description="Components (by name) that run here; 'all' takes those that no other unit names.",
     )
     dataflow: Literal["weight_stationary", "output_stationary"] = Field(
         description="weight_stationary: the second operand is loaded into the array and rows stream past it."

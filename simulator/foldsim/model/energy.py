@@ -109,24 +109,21 @@ def busy_terms(activity: Activity, hardware: Hardware, supply: Supply) -> list[T
     dynamic: Number = np.square(supply.voltage_ratio)
     terms = []
     for index, unit in enumerate(hardware.units):
+        prefix = f"{unit.name} " if len(hardware.units) > 1 else ""
         if unit.power_law:
             mhz = unit.clock_hz * supply.clock_ratio / u.HZ_PER_MHZ
             law_mw = unit.law_dynamic_uw_per_mhz_v2 * mhz * np.square(supply.voltage_v) / u.UW_PER_MW
-            active, waiting = activity.unit_active_s[index], activity.unit_busy_s[index] - activity.unit_active_s[index]
-            seconds = active + unit.law_stalled_ratio * waiting
-            power_mw = law_mw * unit.law_activity_ratio * unit.cores_count
-            terms.append(Term("power law, dynamic", "compute", power_mw * seconds * u.PJ_PER_MW_S))
-            terms.append(
-                Term(
-                    "power law, static",
-                    "static",
-                    unit.law_static_mw * unit.cores_count * activity.unit_busy_s[index] * u.PJ_PER_MW_S,
-                )
-            )
+            busy_s, active_s = activity.unit_busy_s[index], activity.unit_active_s[index]
+            seconds = active_s + unit.law_stalled_ratio * (busy_s - active_s)
+            moving = seconds * (law_mw * unit.law_activity_ratio * unit.cores_count * u.PJ_PER_MW_S)
+            standing = busy_s * (unit.law_static_mw * unit.cores_count * u.PJ_PER_MW_S)
+            terms.append(Term(prefix + "power law, dynamic", "compute", moving))
+            terms.append(Term(prefix + "power law, static", "static", standing))
         else:
-            terms.append(Term("MACs", "compute", activity.macs[index] * (unit.energy_pj_per_mac * dynamic)))
+            macs = activity.macs[index] * (unit.energy_pj_per_mac * dynamic)
             vector = sum(work * (pj * dynamic) for work, pj in zip(activity.vector[index], unit.vector_pj, strict=True))
-            terms.append(Term("vector work", "compute", np.asarray(vector)))
+            terms.append(Term(prefix + "MACs", "compute", macs))
+            terms.append(Term(prefix + "vector work", "compute", np.asarray(vector)))
     for index, level in enumerate(hardware.levels):
         scale = dynamic if level.core_clock else 1.0
         part = "onchip" if level.on_chip else "dram"

@@ -112,12 +112,9 @@ def place(
         left = left - share
         if i == innermost_kept and len(pinned):
             pins_fit = (served[i][list(pinned)] >= 1.0 - 1e-12).all(axis=0)
-    state_stuck = zeros
-    if not levels[-1].writable:
-        state_stuck = (size * served[-1] * recogniser.group_is_state[:, None]).sum(axis=0)
     lost = np.maximum(0.0, (size * served[-1]).sum(axis=0) - resident[-1])
     spilled = (outside[-1] * live).max(axis=0, initial=0.0)
-    return Placement(served, resident, usable, room, outside, lost + np.maximum(spilled, 0.0) + state_stuck, pins_fit)
+    return Placement(served, resident, usable, room, outside, lost + np.maximum(spilled, 0.0), pins_fit)
 
 
 def _fill_scratchpad(size: FloatArray, priority: FloatArray, free: FloatArray) -> FloatArray:

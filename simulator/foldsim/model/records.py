@@ -85,6 +85,7 @@ class Recogniser:
 class UnitParams:
     """A compute unit at the reference operating point. Energies in pJ, powers in mW, times in s, clocks in Hz."""
 
+    name: str
     weight_stationary: bool
     power_law: bool
     cores_count: Number

@@ -39,6 +39,8 @@ def per_op(values: Sequence[Number], index: np.ndarray, n_points: int) -> FloatA
 
 def _by_group(values: FloatArray, group: np.ndarray) -> FloatArray:
     """Rows of (G, P) by group index (R,), zero where the index is -1."""
+    if not values.shape[0]:
+        return np.zeros((group.shape[0], values.shape[1]))
     return np.where((group >= 0)[:, None], values[np.maximum(group, 0)], 0.0)
 
 

@@ -19,35 +19,14 @@ from foldsim.schema.findings import Path, Problem, format_path
 SourceAt = Callable[[Path], str | None]
 """Returns the source text that begins at a value, to the end of its line."""
 
-_MISMATCHES: Final = frozenset(
-    # fmt: off
-    (
-        "bool_type",
-        "bool_parsing",
-        "bytes_type",
-        "dataclass_type",
-        "dict_type",
-        "float_type",
-        "float_parsing",
-        "frozen_set_type",
-        "int_type",
-        "int_parsing",
-        "int_from_float",
-        "int_parsing_size",
-        "is_instance_of",
-        "iterable_type",
-        "list_type",
-        "mapping_type",
-        "model_type",
-        "model_attributes_type",
-        "none_required",
-        "set_type",
-        "string_type",
-        "string_sub_type",
-        "tuple_type",
-    )
-    # fmt: on
-)
+# fmt: off
+_MISMATCHES: Final = frozenset((
+    "bool_type", "bool_parsing", "bytes_type", "dataclass_type", "dict_type", "float_type", "float_parsing",
+    "frozen_set_type", "int_type", "int_parsing", "int_from_float", "int_parsing_size", "is_instance_of",
+    "iterable_type", "list_type", "mapping_type", "model_type", "model_attributes_type", "none_required",
+    "set_type", "string_type", "string_sub_type", "tuple_type",
+))
+# fmt: on
 _LIMITS: Final = {
     "greater_than": ("gt", "above"),
     "greater_than_equal": ("ge", "at least"),
@@ -87,7 +66,6 @@ class _Explainer:
         self.found: list[Problem] = []
         self.missing: list[tuple[Path, Problem]] = []
         self.meant: set[Path] = set()  # keys that an unknown key surely stands for
-        self.indexed: dict[Path, set[str]] = {}
 
     def problems(self) -> list[Problem]:
         """Everything explained so far. A missing key is left out where an unknown key surely stands for it."""

@@ -98,8 +98,10 @@ def guess_value(slot: Slot | None, value: Any, path: Path, source_at: Callable[[
     if types & {list, tuple, set, frozenset} and isinstance(value, (str, int, float)):
         return _guess_list(value)
     models = [member.model for member in wanted if member.model is not None]
-    if models and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _guess_record(keys_of(models[0]), value)
+    if models and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        record = _guess_record(keys_of(models[0]), value, path)
+        if record is not None:
+            return record
     if (models or dict in types) and isinstance(value, str) and re.search(r"\w:\S", value) and "://" not in value:
         return Guess(note="a space must follow a colon")
     return Guess()
@@ -132,12 +134,21 @@ def _guess_list(value: str | float) -> Guess:
     return Guess(f"[{spell(value)}]" if simple else None)
 
 
-def _guess_record(fields: dict[str, Any], value: float) -> Guess:
+def _guess_record(fields: dict[str, Any], value: float | str, path: Path) -> Guess | None:
+    """A bare number where a record with its `value` is wanted."""
     required = [key for key, field in fields.items() if field.is_required()]
     if "value" not in required:
-        return Guess()
-    parts = [f"{key}: {spell(value) if key == 'value' else '...'}" for key in required]
-    return Guess("{" + ", ".join(parts) + "}", "it must say its range and its source" if "source" in required else None)
+        return None
+    if isinstance(value, str):
+        guess = _guess_number(value, path)
+        if guess.suggestion is None:
+            return None
+        number, _, doubt = guess.suggestion.partition(" (")
+    else:
+        number, doubt = spell(value), ""
+    parts = [f"{key}: {number if key == 'value' else '...'}" for key in required]
+    note = "it must say its range and its source" if {"low", "high", "source"} <= set(required) else None
+    return Guess("{" + ", ".join(parts) + "}" + (f" ({doubt}" if doubt else ""), note)
 
 
 def _source_token(value: Any, source: str | None) -> str | None:

@@ -53,7 +53,21 @@ _EXPLANATIONS: tuple[tuple[re.Pattern[str], bool, str], ...] = tuple(
             True,
             "the mapping opened here with `{` is not closed; end it with `}`, with commas between the entries",
         ),
-        ("unexpected end of stream|unexpected document indicator", True, "the quote opened here is never closed"),
+        (
+            "unexpected end of stream|unexpected document (indicator|separator)",
+            True,
+            "the quote opened here is never closed",
+        ),
+        (
+            "found unexpected ':'",
+            False,
+            "a `:` may not stand here; put a space after it, or quote the value if it belongs to it",
+        ),
+        (
+            "mapping keys are not allowed",
+            False,
+            "a `?` may not stand here; quote the value if it belongs to it",
+        ),
         (
             "unknown escape character|invalid Unicode character|escape sequence|hexdecimal",
             False,

@@ -136,9 +136,10 @@ class _Builder:
             pass
         except yaml.MarkedYAMLError as error:
             self._syntax_error(error)
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
-            # PyYAML's own parser lets chr() of a nonsense escape such as "\UFFFFFFFF" raise.
+        except yaml.YAMLError as error:
             self._report(None, f"this is not valid YAML ({error})")
+        except (ValueError, OverflowError):  # from chr() in PyYAML's own parser
+            self._report(None, 'an escape in double quotes (such as "\\UFFFFFFFF") names no character')
         if self.empty and not self.findings:
             self._report(None, "the file is empty; a mapping of keys to values is expected")
         if self.findings:
@@ -171,6 +172,9 @@ class _Builder:
         at = _position(event)
         text: str = event.value
         plain = not event.style and event.tag is None
+        if not text and at[0] > 1 and self.text[-1] not in "\r\n" and at[0] > len(self.lines):
+            # A value that is missing at the end of a file without a final line break: one line too far.
+            at = (len(self.lines), len(self.lines[-1]) + 1)
         self._check_tag(event)
         if self.stack and self.stack[-1].awaits_key:
             self._anchor(event, text, at, 1)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from foldsim.schema._explain import explain_errors
 from foldsim.schema.findings import Finding, InputError, Path, Problem, excerpt, format_path, position_order
-from foldsim.schema.reader import Document
+from foldsim.schema.reader import MAX_FINDINGS, Document
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -33,18 +33,26 @@ def collect_findings(
 ) -> tuple[M | None, list[Finding]]:
     """Return the validated instance and all findings, warnings too, in the order of the file.
 
-    The instance is None exactly if some finding is an error. Does not raise, whatever the document holds.
+    The instance is None exactly if some finding is an error. Does not raise, whatever the document holds. After
+    `MAX_FINDINGS` errors of the model the rest are only counted, so that a hostile file is refused quickly.
     """
     instance: M | None = None
+    unexplained = 0
     try:
         # As JSON, because strict validation of Python objects would refuse a list where a tuple is declared and text
         # where an enum is. YAML's data is JSON's, and all numbers are finite, so nothing changes on the way.
         instance = model.model_validate_json(json.dumps(document.data))
         problems = [problem for check in checks for problem in check(instance)]
     except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=True, include_input=False)
+        errors = error.errors(include_url=False, include_input=False)
+        unexplained = max(0, len(errors) - MAX_FINDINGS)
+        del errors[MAX_FINDINGS:]
         problems = explain_errors(model, document.data, errors, lambda path: _source_at(document, path))
     findings = sorted((locate(document, problem) for problem in problems), key=position_order)
+    if unexplained:
+        findings.append(
+            Finding(document.file, None, None, "", f"there are {unexplained} more errors; correct these first")
+        )
     if any(finding.severity == "error" for finding in findings):
         instance = None
     return instance, findings

@@ -83,28 +83,31 @@ def term_times(result: Evaluation) -> FloatArray:
 
 
 def op_rows(result: Evaluation, lowered: Lowered) -> Columns:
-    """Columns of ``--by op``; rows of a point follow one another, the system row last. Arrays (P x (R + 1),)."""
+    """Columns of ``--by op``: ops in the order in which they run, the system row last. Arrays (P x (R + 1),)."""
     ops = result.recogniser.ops
-    points = ops.live_bytes.shape[1]
-    out: Columns = {}
-    for field, names in (
-        ("component", [row.component for row in lowered.rows] + [SYSTEM]),
-        ("layer", [row.layer for row in lowered.rows] + [SYSTEM]),
-        ("op", [row.op for row in lowered.rows] + ["idle and wake"]),
-    ):
-        out[field] = np.tile(np.array(names, dtype=object), points)
-    count = ops.live_bytes.shape[0] + 1
+    rows, points = ops.live_bytes.shape
+    order = np.append(lowered.run_order, rows)
+
+    def spread(names: list[str]) -> np.ndarray:
+        return np.tile(np.array(names, dtype=object)[order], points)
+
+    def flat(values: np.ndarray) -> np.ndarray:
+        return values[order].T.reshape(-1)
+
+    out: Columns = {
+        "component": spread([*(row.component for row in lowered.rows), SYSTEM]),
+        "layer": spread([*(row.layer for row in lowered.rows), SYSTEM]),
+        "op": spread([*(row.op for row in lowered.rows), "idle and wake"]),
+    }
     for name in ("m", "k", "n", "batch"):
-        full = np.zeros((count, points))
+        full = np.zeros((rows + 1, points))
         full[: ops.matrix_rows] = getattr(ops, name)
-        out[name] = full.T.reshape(-1)
-    for name, values in _extensive(result).items():
-        out[name] = values.T.reshape(-1)
-    live = np.concatenate([ops.live_bytes, np.zeros((1, points))])
-    out["activation_peak_bytes"] = live.T.reshape(-1)
-    out["bottleneck"] = _bottlenecks(term_times(result), result).T.reshape(-1)
+        out[name] = flat(full)
+    out.update({name: flat(values) for name, values in _extensive(result).items()})
+    out["activation_peak_bytes"] = flat(np.concatenate([ops.live_bytes, np.zeros((1, points))]))
+    out["bottleneck"] = flat(_bottlenecks(term_times(result), result))
     low, high = _ends(result)
-    out["power_low_mw"], out["power_high_mw"] = low.T.reshape(-1), high.T.reshape(-1)
+    out["power_low_mw"], out["power_high_mw"] = flat(low), flat(high)
     return out
 
 

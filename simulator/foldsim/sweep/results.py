@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foldsim._version import __version__
+from foldsim.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +25,8 @@ _MARK = "# foldsim "
 _META_KEY = b"foldsim"
 
 
-class ResultError(ValueError):
+class ResultError(UserError):
     """A result file that cannot be read or written; the message says why and what to do."""
-
-    user_facing = True  # the command line shows the message as it is
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from foldsim.errors import UserError
 from foldsim.hardware.profile import Profile
 from foldsim.hardware.spec import POLICIES
 from foldsim.schema import Problem
@@ -22,10 +23,8 @@ BY = ("total", "component", "op")
 MAX_POINTS = 50_000_000
 
 
-class SpaceError(ValueError):
+class SpaceError(UserError):
     """The design space cannot be swept; ``problems`` lists every reason."""
-
-    user_facing = True  # the command line shows the message as it is
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from foldsim.errors import UserError
 from foldsim.hardware import profile as hardware_profile
 from foldsim.hardware.profile import Profile
 from foldsim.model.evaluate import Bands
@@ -24,10 +25,8 @@ HolderT = TypeVar("HolderT", Workload, Profile)
 Scalar = str | float | int | bool
 
 
-class SetError(ValueError):
+class SetError(UserError):
     """A ``--set`` that cannot be applied."""
-
-    user_facing = True  # the command line shows the message as it is
 
 
 @dataclass(frozen=True)

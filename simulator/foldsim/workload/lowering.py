@@ -32,6 +32,7 @@ class Lowered:
 
     recogniser: Recogniser
     rows: tuple[RowName, ...]
+    run_order: IntArray  # (R,) row numbers in the order in which the ops run
 
     def take(self, index: IntArray) -> Lowered:
         """Pick (and repeat) design points."""
@@ -232,9 +233,8 @@ def _stack(
         chunk_s=chunk_s,
         right_context_s=np.full(points, workload.streaming.right_context_tokens * workload.token_ms / u.MS_PER_S),
     )
-    return Lowered(
-        recogniser, tuple(RowName(names[c], op.layer, op.name) for c, op in zip(component, ops, strict=True))
-    )
+    names_of_rows = tuple(RowName(names[c], op.layer, op.name) for c, op in zip(component, ops, strict=True))
+    return Lowered(recogniser, names_of_rows, np.argsort(order))
 
 
 def _group_bytes(

@@ -1,0 +1,107 @@
+"""Figures of results. Each kind answers one question; :data:`KINDS` lists them.
+
+>>> from foldsim.plotting import KINDS
+>>> KINDS["latency-vs-chunk"].question
+'How long does the work of a chunk take, and is it done before the next chunk is complete?'
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foldsim.plotting.kinds import KINDS, PlotKind, problem_of
+from foldsim.plotting.rows import PlotError, as_results
+from foldsim.plotting.style import styled
+from foldsim.sweep.results import Results, write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURE_SUFFIXES", "KINDS", "PlotError", "PlotKind", "draw", "plot_kinds_for", "save"]
+
+# What files say about themselves: no dates and no versions, so that equal figures are equal bytes.
+_METADATA: dict[str, dict[str, str | None]] = {
+    ".png": {"Software": "foldsim"},
+    ".svg": {"Date": None, "Creator": "foldsim"},
+    ".pdf": {"CreationDate": None, "Creator": "foldsim", "Producer": None},
+}
+FIGURE_SUFFIXES = tuple(_METADATA)
+
+
+def draw(results: Results | pd.DataFrame, kind: str) -> Figure:
+    """Draw one kind of figure.
+
+    Parameters
+    ----------
+    results : rows of a sweep, or the DataFrame that ``foldsim.sweep`` returns. Kinds that need whole designs also take
+        rows made with ``--by``: they are added up.
+    kind : one of :data:`KINDS`.
+
+    Raises
+    ------
+    PlotError
+        If there is no such kind, or the rows lack what it needs; says what, and the command that makes it.
+    """
+    rows = as_results(results)
+    if kind not in KINDS:
+        raise PlotError(_unknown(kind))
+    problem = problem_of(rows, KINDS[kind])
+    if problem:
+        raise PlotError(problem)
+    with styled():
+        return KINDS[kind].draw(rows)
+
+
+def _unknown(kind: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(kind, KINDS, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"no kind of figure called {kind!r}{hint} (kinds: {', '.join(KINDS)})"
+
+
+def plot_kinds_for(results: Results | pd.DataFrame) -> list[str]:
+    """Names of the kinds that can be drawn from these rows, in the order of :data:`KINDS`."""
+    rows = as_results(results)
+    return [kind.name for kind in KINDS.values() if problem_of(rows, kind) is None]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure; the suffix (.png, .svg or .pdf) picks the format. Equal figures give equal bytes.
+
+    Raises
+    ------
+    PlotError
+        If the suffix is another or the folder does not exist.
+    """
+    import io
+    import warnings
+
+    suffix = path.suffix.lower()
+    if suffix not in _METADATA:
+        raise PlotError(f"cannot tell the format of {str(path)!r}; figures end in {', '.join(FIGURE_SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise PlotError(f"the folder {str(path.parent)!r} of {path.name!r} does not exist")
+    data = io.BytesIO()
+    with styled(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # names in scripts the font lacks: boxes will do
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")  # more text than room: as it comes
+        figure.savefig(data, format=suffix[1:], metadata=_METADATA[suffix])
+    write_atomically(path, _with_palette(data.getvalue()) if suffix == ".png" else data.getvalue())
+
+
+def _with_palette(png: bytes) -> bytes:
+    """The same picture in 256 colours, which is a third of the size and looks the same."""
+    import io
+
+    from PIL import Image, PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", "foldsim")
+    data = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(data, "PNG", optimize=True, pnginfo=info, dpi=image.info.get("dpi"))
+    return data.getvalue()

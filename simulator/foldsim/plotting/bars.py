@@ -1,0 +1,258 @@
+"""Figures of stacked bars: power by term or component, memory by content and by place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foldsim.plotting import style
+from foldsim.plotting.canvas import (
+    Entry,
+    grid,
+    heading,
+    homeless_points,
+    late_points,
+    legend,
+    set_panel_title,
+)
+from foldsim.plotting.rows import (
+    SYSTEM,
+    FloatArray,
+    Panel,
+    Series,
+    chosen_chunks,
+    chunk_sizes,
+    designs,
+    numbers,
+    panels,
+    reference_chunk,
+    texts,
+)
+from foldsim.sweep.columns import columns
+from foldsim.sweep.results import Results
+from foldsim.units import BYTES_PER_MB
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+POWER_TERMS = ("power_compute_mw", "power_onchip_mw", "power_dram_mw", "power_static_mw")
+CONTENTS = ("weights_bytes", "state_bytes", "activation_peak_bytes")
+BYTES_PER_KB = 1000
+# Looks: on-chip and off-chip memory as in the breakdown of power, contents in colours of their own.
+ON_CHIP, OFF_CHIP, FIRST_CONTENT = 1, 2, 4
+MAX_BARS = 24  # in one panel, so that each can carry its label
+
+# Height of one part of the bar of a series at a chunk size.
+Height = Callable[[Series, float], float]
+Part = tuple[str, Height, int]  # label, height, and which colour and hatch
+
+
+def power_breakdown(results: Results) -> Figure:
+    """Where does the power go: computing, moving bytes on the chip, moving bytes off the chip, or waiting?
+
+    One bar per chunk size and folding factor N, stacked by energy term.
+    """
+    found = panels(designs(results))
+    parts = [(columns()[name].label, _column(name), i) for i, name in enumerate(POWER_TERMS)]
+    return _stacked_figure("Average power by term", "power_mw", found, parts)
+
+
+def power_by_component(results: Results) -> Figure:
+    """Which component costs the power: encoder, predictor, joiner, front end, or the sleeping system?
+
+    One bar per chunk size and folding factor N, stacked by component.
+    """
+    found = panels(results, "component")
+    names = list(dict.fromkeys(texts(results, "component")))
+    parts = [
+        (f"{name} (idle and waking)" if name == SYSTEM else name, _of_component(name, "power_mw"), i)
+        for i, name in enumerate(names)
+    ]
+    return _stacked_figure("Average power by component", "power_mw", found, parts)
+
+
+def _column(name: str, scale: float = 1.0) -> Height:
+    def height(series: Series, chunk: float) -> float:
+        return float(np.nansum(numbers(series.rows, name)[numbers(series.rows, "chunk_ms") == chunk])) / scale
+
+    return height
+
+
+def _of_component(component: str, name: str) -> Height:
+    def height(series: Series, chunk: float) -> float:
+        mine = (numbers(series.rows, "chunk_ms") == chunk) & (np.array(texts(series.rows, "component")) == component)
+        return float(np.nansum(numbers(series.rows, name)[mine]))
+
+    return height
+
+
+def _stacked_figure(title: str, column: str, found: Sequence[Panel], parts: Sequence[Part]) -> Figure:
+    figure, every = grid(len(found), heading(title, found), 2.85)
+    for axes, panel in zip(every, found, strict=True):
+        stacked_bars(axes, panel, parts)
+        axes.set_ylabel(style.axis_label(column))
+        set_panel_title(axes, panel, found)
+    legend(figure, [*part_entries(parts), *_bar_mark_entries(found)])
+    return figure
+
+
+def stacked_bars(axes: Axes, panel: Panel, parts: Sequence[Part]) -> None:
+    """Stacked bars, one group per chunk size and one bar per folding with its N below and its total above."""
+    chunks = chosen_chunks(chunk_sizes(panel.rows), max(1, min(6, MAX_BARS // max(1, len(panel.series)))))
+    width = 0.86 / len(panel.series)
+    spots, names, tops = [], [], []
+    for order, series in enumerate(panel.series):
+        here = [c for c in chunks if c in numbers(series.rows, "chunk_ms")]
+        x = np.array([chunks.index(c) + (order - (len(panel.series) - 1) / 2) * width for c in here])
+        base: FloatArray = np.zeros(len(here))
+        for label, height, index in parts:
+            values = np.array([height(series, c) for c in here])
+            name = style.safe(f"{label}, {series.label}")
+            axes.bar(x, values, width * 0.88, bottom=base, label=name, zorder=2, **style.part_look(index))
+            base = base + values
+        spots += x.tolist()
+        names += [series.short] * len(here)
+        tops += [(a, b, _mark(series, c)) for a, b, c in zip(x, base, here, strict=True)]
+    _bar_labels(axes, tops, len(spots))
+    axes.set_xticks(range(len(chunks)), [f"{c:g}" for c in chunks])
+    axes.set_xticks(spots, names, minor=True)
+    axes.tick_params(axis="x", which="minor", length=0, pad=1.5, labelsize=6, labelcolor=style.GREY)
+    axes.tick_params(axis="x", which="major", length=0, pad=11)
+    axes.set_xlim(-0.6, len(chunks) - 0.4)
+    axes.set_xlabel(f"{style.axis_label('chunk_ms')}; small: folding factor N")
+    axes.xaxis.remove_overlapping_locs = False
+
+
+def _mark(series: Series, chunk: float) -> str:
+    """○ for a design that is not real-time."""
+    mine = numbers(series.rows, "chunk_ms") == chunk
+    return "○" if late_points(series.rows)[mine].any() else ""
+
+
+def _bar_labels(axes: Axes, tops: Sequence[tuple[float, float, str]], count: int) -> None:
+    for x, top, mark in tops:
+        text = [mark] if mark else []
+        if count <= 14:
+            text.append(style.short_number(top))
+        axes.annotate(
+            "\n".join(text),
+            (x, top),
+            (0, 1.5),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=6,
+            linespacing=0.9,
+        )
+    highest = max((top for _, top, _ in tops), default=0.0)
+    axes.set_ylim(0, 1.16 * highest or 1.0)
+
+
+def part_entries(parts: Sequence[Part]) -> list[Entry]:
+    """Legend entries of the parts of stacked bars."""
+    from matplotlib.patches import Patch
+
+    return [(Patch(**style.part_look(index)), style.wrapped(label, 40)) for label, _, index in parts]
+
+
+def _bar_mark_entries(found: Sequence[Panel]) -> list[Entry]:
+    from matplotlib.lines import Line2D
+
+    if not any(late_points(panel.rows).any() for panel in found):
+        return []
+    ring = Line2D([], [], linestyle="none", marker="o", markerfacecolor="white", color="#333333", markersize=4)
+    return [(ring, "not in real time")]
+
+
+def memory_vs_chunk(results: Results) -> Figure:
+    """How much memory does each design need, what fills it, and how much of it is on the chip?
+
+    Left: weights, state and peak activations. Middle: the same without weights. Right: all memory (with the runtime's
+    fixed part) by place, per profile, at one chunk size.
+    """
+    found = panels(designs(results))
+    groups = _same_contents(found)
+    figure, every = grid(3 * len(groups), heading("Memory", found), 2.85)
+    reference = reference_chunk(results)
+    whole = [(columns()[n].label, _column(n, BYTES_PER_MB), FIRST_CONTENT + i) for i, n in enumerate(CONTENTS)]
+    small = [(columns()[n].label, _column(n, BYTES_PER_KB), FIRST_CONTENT + i) for i, n in enumerate(CONTENTS)][1:]
+    places = [
+        ("on chip", _column("onchip_bytes"), ON_CHIP),
+        ("elsewhere (×: no room)", _column("onchip_bytes"), OFF_CHIP),
+    ]
+    for row, members in enumerate(groups):
+        left, middle, right = every[3 * row : 3 * row + 3]
+        stacked_bars(left, members[0], whole)
+        left.set_ylabel("Memory without runtime [MB]")
+        stacked_bars(middle, members[0], small)
+        middle.set_ylabel("Memory without weights and runtime [kB]")
+        subject = f"{members[0].workload}: w" if len(groups) > 1 else "W"
+        left.set_title(style.wrapped(f"{subject}hat fills it", 38))
+        middle.set_title("State and activations, enlarged")
+        _places(right, members, reference)
+        right.set_title(f"Where it is (chunk {reference:g} ms)")
+    legend(figure, part_entries([*whole, *places]))
+    return figure
+
+
+def _same_contents(found: Sequence[Panel]) -> list[list[Panel]]:
+    """Panels whose weights, state and activations are equal, as they are on every profile."""
+    groups: dict[tuple[object, ...], list[Panel]] = {}
+    for panel in found:
+        shape = tuple(
+            tuple(numbers(series.rows, name).tolist()) for series in panel.series for name in ("chunk_ms", *CONTENTS)
+        )
+        groups.setdefault((panel.workload, shape), []).append(panel)
+    return list(groups.values())
+
+
+def _places(axes: Axes, members: Sequence[Panel], chunk: float) -> None:
+    """Horizontal bars of memory on and off the chip."""
+    position, ticks, names, spots, shorts = 0.0, [], [], [], []
+    for panel in members:
+        start = position
+        for series in panel.series:
+            mine = numbers(series.rows, "chunk_ms") == chunk
+            if not mine.any():
+                continue
+            total = float(numbers(series.rows, "memory_bytes")[mine][0]) / BYTES_PER_MB
+            inside = float(numbers(series.rows, "onchip_bytes")[mine][0]) / BYTES_PER_MB
+            axes.barh(
+                position,
+                inside,
+                0.8,
+                label=style.safe(f"on chip, {panel.profile}, {series.label}"),
+                zorder=2,
+                **style.part_look(ON_CHIP),
+            )
+            axes.barh(
+                position,
+                total - inside,
+                0.8,
+                left=inside,
+                label=style.safe(f"elsewhere, {panel.profile}, {series.label}"),
+                zorder=2,
+                **style.part_look(OFF_CHIP),
+            )
+            homeless = homeless_points(series.rows)[mine].any()
+            text = f"{'× ' if homeless else ''}{style.short_number(total)}"
+            axes.annotate(text, (total, position), (2, 0), textcoords="offset points", va="center", fontsize=6)
+            spots.append(position)
+            shorts.append(series.short)
+            position += 1
+        ticks.append((start + position - 1) / 2)
+        names.append("\n".join([style.wrapped(panel.profile, 18), *(style.wrapped(d, 24, 1) for d in panel.details)]))
+        position += 0.7
+    axes.set_yticks(ticks, names)
+    axes.set_yticks(spots, shorts, minor=True)
+    axes.tick_params(axis="y", which="minor", length=0, pad=1.5, labelsize=6, labelcolor=style.GREY)
+    axes.tick_params(axis="y", which="major", length=0, pad=11)
+    axes.yaxis.remove_overlapping_locs = False
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    axes.margins(x=0.14)
+    axes.set_xlabel(style.axis_label("memory_bytes", "MB"))

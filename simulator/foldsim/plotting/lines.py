@@ -1,0 +1,262 @@
+"""Figures of lines against chunk size: power, latency, saving; and power against latency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foldsim.plotting import style
+from foldsim.plotting.canvas import (
+    Entry,
+    chunk_axis,
+    draw_series,
+    grid,
+    heading,
+    homeless_points,
+    late_points,
+    legend,
+    level_axis,
+    mark_entries,
+    mark_points,
+    series_entries,
+    set_panel_title,
+)
+from foldsim.plotting.rows import (
+    FloatArray,
+    Panel,
+    chosen_chunks,
+    chunk_sizes,
+    designs,
+    numbers,
+    panels,
+    series_labels,
+    series_of,
+)
+from foldsim.sweep.results import Results
+from foldsim.units import PERCENT_PER_UNIT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def power_vs_chunk(results: Results) -> Figure:
+    """What average power does each design draw at each chunk size, and how much does folding save?
+
+    One panel per profile: lines of the nominal power, a band from every coefficient at its low end to every coefficient
+    at its high end, the saving in numbers above. Logarithmic, so that equal ratios look equal.
+    """
+    from matplotlib.patches import Patch
+
+    found = panels(designs(results))
+    figure, every = grid(len(found), heading("Average power against chunk size", found), 2.85)
+    for axes, panel in zip(every, found, strict=True):
+        ticks = chunk_axis(axes, chunk_sizes(panel.rows))
+        seen: list[FloatArray] = []
+        for series in panel.series:
+            x, y = numbers(series.rows, "chunk_ms"), numbers(series.rows, "power_mw")
+            low, high = numbers(series.rows, "power_low_mw"), numbers(series.rows, "power_high_mw")
+            colour = style.series_colour(series.index)
+            axes.fill_between(x, low, high, color=colour, alpha=0.22 / len(panel.series), linewidth=0, zorder=1)
+            for end in (low, high):
+                axes.plot(x, end, color=colour, alpha=0.5, linewidth=0.6, zorder=1)
+            draw_series(axes, series, x, y)
+            seen += [y, low, high]
+        level_axis(axes.yaxis, seen)
+        axes.set_ylabel(style.axis_label("power_mw"))
+        rows = _savings_above(axes, panel, ticks)
+        set_panel_title(axes, panel, found, pad=5 + 8.5 * rows)
+    entries = series_entries(found)
+    entries.append((Patch(facecolor=style.GREY, alpha=0.3), "band: all coefficients low to all high"))
+    legend(figure, [*entries, *mark_entries(found)])
+    return figure
+
+
+def _savings_above(axes: Axes, panel: Panel, ticks: Sequence[float]) -> int:
+    """Write the power saving of every folded series above its chunk sizes; returns the number of rows written."""
+    if "power_saving_ratio" not in panel.rows.columns:
+        return 0
+    folded = [series for series in panel.series if not series.is_baseline]
+    for row, series in enumerate(reversed(folded)):
+        colour = style.series_colour(series.index)
+        look: dict[str, Any] = {"fontsize": 6.5, "color": colour, "va": "bottom", "annotation_clip": False}
+        up = 3 + 8.5 * row
+        axes.annotate(
+            f"N = {series.short} saves",
+            (0, 1),
+            (-4, up),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="right",
+            **look,
+        )
+        saving = dict(zip(numbers(series.rows, "chunk_ms"), numbers(series.rows, "power_saving_ratio"), strict=True))
+        for tick in ticks:
+            if np.isfinite(saving.get(tick, np.nan)):
+                axes.annotate(
+                    f"{saving[tick] * PERCENT_PER_UNIT:.0f} %".replace("-", "−"),
+                    (tick, 1),
+                    (0, up),
+                    xycoords=("data", "axes fraction"),
+                    textcoords="offset points",
+                    ha="center",
+                    **look,
+                )
+    return len(folded)
+
+
+def latency_vs_chunk(results: Results) -> Figure:
+    """How long does the work of a chunk take, and is it done before the next chunk is complete?
+
+    Above the line latency = chunk a design falls behind.
+    """
+    from matplotlib.lines import Line2D
+
+    found = panels(designs(results))
+    figure, every = grid(len(found), heading("Compute latency against chunk size", found))
+    for axes, panel in zip(every, found, strict=True):
+        sizes = chunk_sizes(panel.rows)
+        chunk_axis(axes, sizes)
+        seen = [np.array([1.6 * sizes[0]])]  # the limit is in sight, however far the designs stay below it
+        for series in panel.series:
+            x, y = numbers(series.rows, "chunk_ms"), numbers(series.rows, "latency_ms")
+            draw_series(axes, series, x, y)
+            seen.append(y)
+        level_axis(axes.yaxis, seen)
+        axes.set_ylim(top=1.15 * max(float(np.nanmax(values)) for values in seen))
+        edge = np.array(axes.get_xlim())
+        axes.plot(edge, edge, "--", color=style.VERMILLION, linewidth=1.1, zorder=2, scalex=False, scaley=False)
+        top = axes.get_ylim()[1]
+        axes.fill_between(edge, edge, np.maximum(edge, top), color=style.VERMILLION, alpha=0.07, linewidth=0, zorder=0)
+        axes.set_ylim(top=top)
+        axes.set_xlim(*edge)
+        axes.set_ylabel(style.axis_label("latency_ms"))
+        set_panel_title(axes, panel, found)
+    limit = Line2D([], [], linestyle="--", color=style.VERMILLION, linewidth=1.1)
+    legend(figure, [*series_entries(found), (limit, "latency = chunk: real-time limit"), *mark_entries(found)])
+    return figure
+
+
+def saving_vs_chunk(results: Results) -> Figure:
+    """What share of power and of memory does folding save, and at which chunk sizes is it worth it?
+
+    Solid: power. Dotted: memory. Shared vertical axis, so that panels compare.
+    """
+    from matplotlib.lines import Line2D
+
+    found = [folded_only(panel) for panel in panels(designs(results))]
+    figure, every = grid(len(found), heading("What folding saves against chunk size", found), share_y=True)
+    seen: list[FloatArray] = []
+    for axes, panel in zip(every, found, strict=True):
+        chunk_axis(axes, chunk_sizes(panel.rows))
+        for series in panel.series:
+            x = numbers(series.rows, "chunk_ms")
+            power = numbers(series.rows, "power_saving_ratio") * PERCENT_PER_UNIT
+            memory = numbers(series.rows, "memory_saving_ratio") * PERCENT_PER_UNIT
+            draw_series(axes, series, x, power)
+            colour = style.series_colour(series.index)
+            axes.plot(x, memory, ":", color=colour, label=style.safe(f"memory, {series.label}"), zorder=2)
+            seen += [power, memory]
+        axes.axhline(0, color=style.GREY, linewidth=0.8, zorder=1)
+        axes.set_ylabel("Saving against the baseline [%]")
+        set_panel_title(axes, panel, found)
+    values = np.concatenate(seen)
+    low, high = min(0.0, float(np.nanmin(values))), max(1.0, float(np.nanmax(values)))
+    every[0].set_ylim(low - 0.06 * (low < 0) * (high - low), high + 0.08 * (high - low))
+    solid, dotted = Line2D([], [], color=style.GREY), Line2D([], [], color=style.GREY, linestyle=":")
+    entries: list[Entry] = [*series_entries(found), (solid, "power"), (dotted, "memory")]
+    legend(figure, [*entries, *mark_entries(found)])
+    return figure
+
+
+def folded_only(panel: Panel) -> Panel:
+    """The panel without its baseline."""
+    series = tuple(s for s in panel.series if not s.is_baseline)
+    mask = numbers(panel.rows, "fold_factor") != 1
+    return Panel(panel.workload, panel.profile, panel.details, panel.rows.where(mask), series)
+
+
+def trade_off(results: Results) -> Figure:
+    """Which designs are worth choosing: how much power must be paid for how short a delay?
+
+    Every design is a point. The stepped line joins those that no other real-time design that fits beats in both.
+    """
+    from matplotlib.lines import Line2D
+
+    rows = designs(results)
+    found = merged(rows)
+    figure, every = grid(len(found), heading("Average power against delay", found))
+    for axes, panel in zip(every, found, strict=True):
+        seen: tuple[list[FloatArray], list[FloatArray]] = ([], [])
+        for series in panel.series:
+            x, y = numbers(series.rows, "user_perceived_latency_ms"), numbers(series.rows, "power_mw")
+            marker, colour = style.series_marker(series.index), style.series_colour(series.index)
+            axes.plot(x, y, linestyle="none", marker=marker, color=colour, label=style.safe(series.label), zorder=3)
+            mark_points(axes, series, x, y, marker)
+            seen[0].append(x)
+            seen[1].append(y)
+        level_axis(axes.xaxis, seen[0])
+        level_axis(axes.yaxis, seen[1])
+        _front(axes, panel)
+        _name_chunks(axes, panel)
+        axes.set_xlabel(style.axis_label("user_perceived_latency_ms"))
+        axes.set_ylabel(style.axis_label("power_mw"))
+        set_panel_title(axes, panel, found)
+    front = Line2D([], [], color=style.ORANGE, linewidth=1.2)
+    legend(
+        figure, [*series_entries(found, joined=False), (front, "best: nothing beats it in both"), *mark_entries(found)]
+    )
+    return figure
+
+
+def merged(rows: Results) -> list[Panel]:
+    """One panel per workload and profile, whatever else varies: for figures whose points need not form lines."""
+    labels = series_labels(rows)
+    found = []
+    pairs = dict.fromkeys(zip(rows["workload"].tolist(), rows["profile"].tolist(), strict=True))
+    for workload, profile in pairs:
+        own = rows.where((rows["workload"] == workload) & (rows["profile"] == profile))
+        found.append(Panel(str(workload), str(profile), (), own, tuple(series_of(own, labels, "op"))))
+    return found
+
+
+def pareto(x: FloatArray, y: FloatArray) -> list[int]:
+    """Indices of the points that no other point beats in both, by rising x.
+
+    >>> pareto(np.array([1.0, 2.0, 3.0, 2.5]), np.array([9.0, 5.0, 4.0, 6.0]))
+    [0, 1, 2]
+    """
+    best, kept = np.inf, []
+    for i in np.lexsort((y, x)).tolist():
+        if y[i] < best:
+            best = float(y[i])
+            kept.append(i)
+    return kept
+
+
+def _front(axes: Axes, panel: Panel) -> None:
+    usable = panel.rows.where(~late_points(panel.rows) & ~homeless_points(panel.rows))
+    if len(usable):
+        x, y = numbers(usable, "user_perceived_latency_ms"), numbers(usable, "power_mw")
+        kept = pareto(x, y)
+        axes.plot(x[kept], y[kept], color=style.ORANGE, linewidth=1.2, drawstyle="steps-post", zorder=2)
+
+
+def _name_chunks(axes: Axes, panel: Panel) -> None:
+    """Write the chunk size beside the highest point of each of a few chunk sizes."""
+    chunks, power = numbers(panel.rows, "chunk_ms"), numbers(panel.rows, "power_mw")
+    delay = numbers(panel.rows, "user_perceived_latency_ms")
+    for size in chosen_chunks(chunk_sizes(panel.rows), 6):
+        mine = np.flatnonzero((chunks == size) & np.isfinite(power))
+        if len(mine):
+            top = mine[np.argmax(power[mine])]
+            axes.annotate(
+                f"{size:g}",
+                (delay[top], power[top]),
+                (3, 3),
+                textcoords="offset points",
+                fontsize=6.5,
+                color=style.GREY,
+            )

@@ -1,0 +1,128 @@
+"""What a profile allows: peak rates and off-chip bandwidths, from the file the rows were made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foldsim.plotting.rows import Panel, set_paths, texts
+from foldsim.schema.findings import InputError
+from foldsim.sweep.results import Results
+
+if TYPE_CHECKING:
+    from foldsim.hardware.profile import Profile
+    from foldsim.workload.workload import Workload
+
+MACS_PER_GMAC = 1.0e9
+DEFAULT_PRECISION = "int8"
+_FAILURES = (InputError, OSError, ValueError, LookupError)
+
+
+class _UnavailableError(LookupError):
+    """The profile cannot be had as it was when the rows were made; says why."""
+
+
+@dataclass(frozen=True)
+class Roofs:
+    """What a profile allows at one operating point.
+
+    Attributes
+    ----------
+    peaks : compute unit and number format -> peak [GMAC/s].
+    slopes : off-chip level -> bandwidth that streaming reaches [GB/s].
+    missing : why there are no roofs, where there are none.
+    """
+
+    peaks: dict[str, float]
+    slopes: dict[str, float]
+    missing: str = ""
+
+
+def roofs_of(results: Results, panel: Panel) -> Roofs:
+    """Roofs of the panel's profile, if it can be loaded as it was when the rows were made."""
+    try:
+        profile: Profile = _load(results, panel, "profile", panel.profile)
+    except _FAILURES as error:
+        reason = str(error) if isinstance(error, _UnavailableError) else "its profile cannot be loaded"
+        return Roofs({}, {}, f"{panel.profile} without roofs: {reason}")
+    spec = profile.spec
+    points = {point.name: point.frequency_hz.value for point in spec.operating_points}
+    reference = points[spec.reference_operating_point]
+    ratio = points.get(_first(panel, "operating_point"), reference) / reference
+    precision = _precision(results, panel)
+    peaks: dict[str, float] = {}
+    for index in sorted(set(profile.unit_of(texts(panel.rows, "component")).tolist())):
+        unit = spec.compute_units[index]
+        formats: dict[str, Any] = {str(name): rate for name, rate in unit.precisions.items()}
+        chosen = precision if precision in formats else next(iter(formats))
+        rate = formats[chosen].macs_per_cycle.value * unit.cores_count.value * unit.clock_hz.value * ratio
+        peaks[f"{unit.name}, {chosen}"] = rate / MACS_PER_GMAC
+    slopes = {
+        level.name: level.bandwidth_gb_per_s.value
+        * level.bandwidth_efficiency_ratio.value
+        * (ratio if level.clock == "core" else 1.0)
+        for level in spec.memory_levels
+        if not level.on_chip
+    }
+    return Roofs(peaks, slopes)
+
+
+def _first(panel: Panel, name: str) -> str:
+    return texts(panel.rows, name)[0] if name in panel.rows.columns else ""
+
+
+def _precision(results: Results, panel: Panel) -> str:
+    """Number format of the workload's activations; int8 if the workload cannot be had."""
+    try:
+        workload: Workload = _load(results, panel, "workload", panel.workload)
+    except _FAILURES:
+        return DEFAULT_PRECISION
+    return str(workload.spec.precision.activations)
+
+
+def _load(results: Results, panel: Panel, kind: str, name: str) -> Any:
+    """A profile or workload as it was when the rows were made: same file, same content, same ``--set`` values."""
+    from foldsim.hardware.profile import load_profile
+    from foldsim.sweep.variants import SetAxis, apply_axis
+    from foldsim.workload.workload import load_workload
+
+    found: Any = None
+    reason = "its file is not where it was"
+    load = load_profile if kind == "profile" else load_workload
+    entry = _recorded(results, kind, name)
+    for place in _places(results, entry, name):
+        try:
+            candidate: Any = load(place)
+        except _FAILURES:
+            continue
+        if entry.get("sha256") in (None, candidate.sha256):
+            found = candidate
+            break
+        reason = "its file has changed since the sweep"
+    if found is None:
+        raise _UnavailableError(reason)
+    for path in set_paths(results):
+        if path.startswith(f"{kind}."):
+            value = panel.rows[path][0]
+            found = apply_axis(found, SetAxis(path, (getattr(value, "item", lambda v=value: v)(),)))[0]
+    return found
+
+
+def _places(results: Results, entry: dict[str, str], name: str) -> list[str]:
+    """Where the file may be: as given on the command line, as recorded, or shipped."""
+    file = entry.get("file", name)
+    arguments = results.provenance.get("arguments")
+    given = [str(word).split("=")[-1] for word in arguments] if isinstance(arguments, list) else []
+    return list(dict.fromkeys([*(word for word in given if Path(word).name == file), file, name]))
+
+
+def _recorded(results: Results, kind: str, name: str) -> dict[str, str]:
+    """What the provenance says about an input."""
+    inputs = results.provenance.get("inputs") or []
+    if not isinstance(inputs, list):
+        return {}
+    for entry in inputs:
+        if isinstance(entry, dict) and entry.get("kind") == kind and entry.get("name") == name:
+            return {str(key): str(value) for key, value in entry.items()}
+    return {}

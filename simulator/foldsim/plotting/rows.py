@@ -1,0 +1,321 @@
+"""Result rows arranged for figures: whole designs, panels and series. Needs numpy only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldsim.errors import UserError
+from foldsim.sweep.columns import columns
+from foldsim.sweep.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+Level = Literal["total", "component", "op"]
+Label = tuple[tuple[str, ...], str, str]  # key of a folding, legend label, short label
+
+MAX_PANELS = 24
+REFERENCE_CHUNK_MS = 160.0
+SYSTEM = "system"  # the component of idle time and waking
+_FOLDING = ("fold_factor", "fold_layers", "fold_scope", "fold_heads")
+_TEXT = ("workload", "profile", "component", "layer", "op")
+_FLAGS = ("realtime", "fits")
+_WHERE = ("workload", "profile", "policy", "placement")
+
+
+class PlotError(UserError):
+    """Rows that a figure cannot be made of; the message says what it needs and the command that makes it."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Rows of one folding, sorted by chunk size.
+
+    Attributes
+    ----------
+    label : as legends show it, e.g. ``folded, N = 2``.
+    short : as a bar's label shows it, e.g. ``2``.
+    index : position among all foldings of the figure; picks colour and marker.
+    """
+
+    label: str
+    short: str
+    index: int
+    rows: Results
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether these rows are unfolded."""
+        return bool(len(self.rows)) and float(self.rows["fold_factor"][0]) == 1.0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows of one workload on one profile (at one value of every ``--set``)."""
+
+    workload: str
+    profile: str
+    details: tuple[str, ...]  # what tells it from its neighbours, beyond workload and profile
+    rows: Results
+    series: tuple[Series, ...]
+
+
+def as_results(rows: Results | pd.DataFrame) -> Results:
+    """Results of a sweep, or the DataFrame made of them."""
+    if isinstance(rows, Results):
+        return rows
+    found = {str(name): rows[name].to_numpy() for name in rows.columns}
+    return Results(found, dict(rows.attrs.get("foldsim") or {}))
+
+
+def level_of(results: Results) -> Level:
+    """What one row stands for: a whole design, a component or an op."""
+    if "op" in results.columns:
+        return "op"
+    return "component" if "component" in results.columns else "total"
+
+
+def numbers(rows: Results, name: str) -> FloatArray:
+    """A column as numbers; what is not finite becomes NaN, which figures leave out."""
+    try:
+        values = np.asarray(rows[name], dtype=np.float64)
+    except (TypeError, ValueError):
+        text = next((str(v) for v in rows[name].tolist() if not _is_number(v)), "?")
+        raise PlotError(f"the column {name} must hold numbers, but it holds {text[:40]!r}") from None
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def missing_columns(results: Results, names: Sequence[str]) -> list[str]:
+    """Which of these columns the rows lack."""
+    return [name for name in names if name not in results.columns]
+
+
+def column_problem(results: Results, name: str) -> None:
+    """Raise :class:`PlotError` if a column, where it is there, holds what figures cannot use."""
+    if name in results.columns and name not in _TEXT:
+        (flags if name in _FLAGS else numbers)(results, name)
+
+
+def flags(rows: Results, name: str) -> BoolArray:
+    """A column of true and false."""
+    values = [str(value).lower() for value in rows[name].tolist()]
+    wrong = next((value for value in values if value not in ("true", "false")), None)
+    if wrong is not None:
+        raise PlotError(f"the column {name} must hold true or false, but it holds {wrong[:40]!r}")
+    return np.array([value == "true" for value in values], dtype=np.bool_)
+
+
+def texts(rows: Results, name: str) -> list[str]:
+    """A column as text."""
+    return [str(value) for value in rows[name].tolist()]
+
+
+def set_paths(results: Results) -> list[str]:
+    """Columns that ``--set`` added: whatever is not in the column dictionary."""
+    return [name for name in results.columns if name not in columns()]
+
+
+def designs(results: Results) -> Results:
+    """One row per design: additive columns of ``--by`` rows are summed, peaks are their largest, the rest is common.
+
+    Raises
+    ------
+    PlotError
+        If some rows of a design are missing, so that their sum is not the design.
+    """
+    if level_of(results) == "total":
+        return results
+    known = columns()
+    group = _group_of(results, [name for name in results.columns if name not in known or known[name].group == "design"])
+    first = np.unique(group, return_index=True)[1]
+    out: dict[str, np.ndarray] = {}
+    for name, values in results.columns.items():
+        if name in known and known[name].group == "by":
+            continue
+        if name in known and known[name].additive:
+            out[name] = np.bincount(group, weights=numbers(results, name))
+        elif name == "activation_peak_bytes":
+            out[name] = np.maximum.reduceat(numbers(results, name)[np.argsort(group, kind="stable")], _starts(group))
+        else:
+            out[name] = values[first]
+    _check_complete(results, group, out)
+    return Results(out, results.provenance)
+
+
+def _starts(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(np.bincount(group))[:-1]])
+
+
+def _group_of(results: Results, names: Sequence[str]) -> NDArray[np.int64]:
+    """Number of the group of equal values in the named columns, per row, in order of appearance."""
+    seen: dict[tuple[object, ...], int] = {}
+    keys = zip(*(results[name].tolist() for name in names if name in results.columns), strict=True)
+    return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
+
+
+def _check_complete(results: Results, group: NDArray[np.int64], totals: dict[str, np.ndarray]) -> None:
+    has_system = np.zeros(len(_starts(group)), dtype=np.bool_)
+    has_system[group[np.array(texts(results, "component")) == SYSTEM]] = True
+    complete = bool(has_system.all())
+    if complete and {"rtf", "busy_ms_per_chunk", "chunk_ms"} <= totals.keys():
+        busy = totals["busy_ms_per_chunk"] / np.asarray(totals["chunk_ms"], dtype=np.float64)
+        complete = np.allclose(busy, np.asarray(totals["rtf"], dtype=np.float64), rtol=1e-3)
+    if not complete:
+        raise PlotError(
+            "these rows are only some of the components or ops of a design, so they do not add up to it; "
+            "draw it from all rows of the result file, or from rows made without --by"
+        )
+
+
+def check_panels(results: Results, alternative: str = "trade-off") -> tuple[list[str], NDArray[np.int64]]:
+    """Columns that tell panels apart, and the panel of each row.
+
+    Raises
+    ------
+    PlotError
+        If there are too many panels to be read; ``alternative`` is the kind that takes any number.
+    """
+    where = [name for name in (*_WHERE, *set_paths(results)) if name in results.columns]
+    group = _group_of(results, where)
+    count = int(group.max()) + 1
+    if count > MAX_PANELS:
+        varied = [name for name in where if len(set(texts(results, name))) > 1]
+        raise PlotError(
+            f"these rows hold {count} combinations of {', '.join(varied)}, one panel each; at most {MAX_PANELS} can "
+            f"be read. Sweep fewer of them, or draw {alternative}, which takes any number"
+        )
+    return where, group
+
+
+def panels(results: Results, level: Level = "total") -> list[Panel]:
+    """One panel per workload, profile and ``--set`` values; in each one series per folding.
+
+    Raises
+    ------
+    PlotError
+        If the rows hold too many panels to be read, or two rows for one design.
+    """
+    where, group = check_panels(results)
+    count = int(group.max()) + 1
+    labels = series_labels(results)
+    details = _details(results, group, where[2:])
+    return [_panel(results.where(group == g), labels, details[g], level) for g in range(count)]
+
+
+def _panel(rows: Results, labels: Sequence[Label], details: tuple[str, ...], level: Level) -> Panel:
+    series = tuple(series_of(rows, labels, level))
+    return Panel(str(rows["workload"][0]), str(rows["profile"][0]), details, rows, series)
+
+
+def series_of(rows: Results, labels: Sequence[Label], level: Level = "total") -> Iterator[Series]:
+    """The series present in some rows, baseline first."""
+    keys = _folding_keys(rows)
+    for index, (key, label, short) in enumerate(labels):
+        mine = np.array([k == key for k in keys], dtype=np.bool_)
+        if not mine.any():
+            continue
+        own = rows.where(mine)
+        own = own.where(np.argsort(numbers(own, "chunk_ms"), kind="stable"))
+        chunks = numbers(own, "chunk_ms")
+        if level == "total" and len(np.unique(chunks)) < len(chunks):
+            twice = chunks[:-1][np.diff(chunks) == 0][0]
+            raise PlotError(
+                f"two rows stand for one design ({own['workload'][0]} on {own['profile'][0]}, {label}, "
+                f"chunk {twice:g} ms); keep the rows of one sweep"
+            )
+        yield Series(label, short, index, own)
+
+
+def _folding_keys(rows: Results) -> list[tuple[str, ...]]:
+    present = [name for name in _FOLDING if name in rows.columns]
+    return list(zip(*(texts(rows, name) for name in present), strict=True))
+
+
+def series_labels(results: Results) -> list[Label]:
+    """Key, legend label and short label of every folding in the rows, by rising factor."""
+    factors = numbers(results, "fold_factor")
+    keys = _folding_keys(results)
+    ordered = sorted({(factor, key) for factor, key in zip(factors.tolist(), keys, strict=True)})
+    labels = []
+    for factor, key in ordered:
+        same = [other for f, other in ordered if f == factor]
+        differing = [key[i] for i in range(1, len(key)) if len({other[i] for other in same}) > 1]
+        label = "baseline" if factor == 1 else f"folded, N = {factor:g}"
+        labels.append((key, ", ".join([label, *differing]), f"{factor:g}"))
+    return labels
+
+
+def _details(results: Results, group: NDArray[np.int64], names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Per panel, what tells it from other panels of its workload and profile."""
+    first = np.unique(group, return_index=True)[1]
+    heads = list(zip(*([texts(results, n)[i] for i in first] for n in _WHERE[:2]), strict=True))
+    found: list[tuple[str, ...]] = []
+    for g, row in enumerate(first):
+        peers = [first[i] for i, head in enumerate(heads) if head == heads[g]]
+        found.append(
+            tuple(
+                f"{_short_path(name)} = {_shown(results[name][row])}"
+                for name in names
+                if len({str(results[name][i]) for i in peers}) > 1
+            )
+        )
+    return found
+
+
+def _short_path(path: str) -> str:
+    return ".".join(path.split(".")[-2:])
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def chunk_sizes(results: Results) -> list[float]:
+    """Every chunk size, rising [ms]."""
+    return [float(c) for c in np.unique(numbers(results, "chunk_ms")) if np.isfinite(c)]
+
+
+def reference_chunk(results: Results) -> float:
+    """The chunk size of figures that show one: 160 ms if it is there, else the smallest."""
+    sizes = chunk_sizes(results)
+    return REFERENCE_CHUNK_MS if REFERENCE_CHUNK_MS in sizes else sizes[0]
+
+
+def chosen_chunks(sizes: Sequence[float], limit: int) -> list[float]:
+    """At most ``limit`` chunk sizes, evenly spread in their logarithm; doublings of the smallest where there are any.
+
+    >>> chosen_chunks([40.0 * i for i in range(1, 33)], 6)
+    [40.0, 80.0, 160.0, 320.0, 640.0, 1280.0]
+    """
+    if len(sizes) < 2 or limit < 2:
+        return list(sizes[:limit])
+    gap = np.log2(sizes[-1] / sizes[0]) / (limit + 1)
+    if len(sizes) <= limit and float(np.diff(np.log2(sizes)).min()) >= gap:
+        return list(sizes)
+    doublings = [s for s in sizes if abs(np.log2(s / sizes[0]) - round(np.log2(s / sizes[0]))) < 1e-6]
+    kept: list[float] = []
+    for size in doublings if len(doublings) > 2 else sizes:
+        if not kept or np.log2(size / kept[-1]) >= gap:
+            kept.append(size)
+    return kept[:limit]
+
+
+def clean(text: str) -> str:
+    """Text without characters that cannot be shown (controls, direction marks) and with single spaces."""
+    return re.sub(r"\s+", " ", "".join(c if c.isprintable() or c.isspace() else "�" for c in text)).strip()

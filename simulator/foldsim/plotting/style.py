@@ -1,0 +1,144 @@
+"""Look of every figure: one style sheet, colours with markers and hatches that survive greyscale, safe text.
+
+Colours are those of Okabe and Ito, which readers with any kind of colour vision tell apart
+(https://jfly.uni-koeln.de/color/).
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from foldsim.plotting.rows import clean
+from foldsim.sweep.columns import columns
+
+BLACK: Final = "#000000"
+ORANGE: Final = "#E69F00"
+SKY: Final = "#56B4E9"
+GREEN: Final = "#009E73"
+YELLOW: Final = "#F0E442"
+BLUE: Final = "#0072B2"
+VERMILLION: Final = "#D55E00"
+PURPLE: Final = "#CC79A7"
+GREY: Final = "#767676"
+LIGHT: Final = "#D9D9D9"
+GRID: Final = "#E6E6E6"
+
+SERIES_COLOURS: Final = (BLACK, BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY)
+SERIES_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "p")
+PART_COLOURS: Final = (BLUE, SKY, ORANGE, LIGHT, GREEN, PURPLE, YELLOW, VERMILLION)
+PART_HATCHES: Final = ("", "///", "", "...", "", "xxx", "\\\\\\", "++")
+
+PANEL_WIDTH_IN: Final = 3.5
+PANEL_HEIGHT_IN: Final = 2.7
+MAX_COLUMNS: Final = 3
+
+STYLE: Final[Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.0,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.0,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.axisbelow": True,
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4.5,
+    "patch.linewidth": 0.6,
+    "hatch.linewidth": 0.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.2,
+    "figure.titlesize": 10.0,
+    "figure.titleweight": "bold",
+    "figure.facecolor": "white",
+    "figure.dpi": 110.0,
+    "savefig.dpi": 110.0,
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "foldsim",
+    "pdf.fonttype": 42,
+    "text.usetex": False,
+    "text.parse_math": True,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """matplotlib as the style sheet says, whatever the user's matplotlibrc; the user's settings come back after."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
+def series_colour(index: int) -> str:
+    """Colour of a folding."""
+    return SERIES_COLOURS[index % len(SERIES_COLOURS)]
+
+
+def series_marker(index: int) -> str:
+    """Marker of a folding."""
+    return SERIES_MARKERS[index % len(SERIES_MARKERS)]
+
+
+def part_look(index: int) -> dict[str, Any]:
+    """Colour and hatch of a part of a stacked bar."""
+    return {
+        "facecolor": PART_COLOURS[index % len(PART_COLOURS)],
+        "hatch": PART_HATCHES[index % len(PART_HATCHES)],
+        "edgecolor": "#404040",
+    }
+
+
+def safe(text: str) -> str:
+    """Text that matplotlib shows as it is: no mathtext, no control characters, not taken for a hidden label.
+
+    >>> safe("$x$")
+    '\\\\$x\\\\$'
+    """
+    shown = clean(text).replace("$", r"\$")
+    return " " + shown if shown.startswith("_") else shown
+
+
+def wrapped(text: str, width: int = 40, lines: int = 2) -> str:
+    """Safe text, wrapped and cut where it is too long."""
+    found = textwrap.wrap(clean(text), width, max_lines=lines, placeholder=" …", break_on_hyphens=False)
+    return "\n".join(safe(line) for line in found)
+
+
+def axis_label(name: str, unit: str | None = None) -> str:
+    """Axis label of a column; ``unit`` where the figure shows it in another unit than the column's own."""
+    column = columns()[name]
+    return f"{column.label} [{unit}]" if unit else column.axis_label
+
+
+def short_number(value: float, digits: int = 2) -> str:
+    """A number with at least that many significant digits and no exponent.
+
+    >>> [short_number(v) for v in (1666.1, 22.24, 0.618)]
+    ['1666', '22', '0.62']
+    >>> [short_number(v, 3) for v in (22.24, 0.618)]
+    ['22.2', '0.618']
+    """
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    decimals = min(9, max(0, digits - 1 - math.floor(math.log10(abs(float(f"{value:.{digits}g}"))))))
+    return f"{value:,.{decimals}f}".replace(",", "\u2009" if abs(value) >= 9999.5 else "")

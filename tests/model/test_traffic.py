@@ -1,0 +1,145 @@
+"""Bytes across every boundary, for products small enough to count on paper."""
+
+from __future__ import annotations
+
+import pytest
+
+from foldsim.model.placement import place
+from foldsim.model.traffic import boundary_traffic, port_traffic, traffic
+
+
+def across(make, row, levels, groups=None, policy="auto"):
+    """Bytes inward and outward across the boundary outside the innermost level."""
+    recogniser = make.recogniser([row], groups)
+    placement = place(recogniser, levels, policy)
+    inward, outward = boundary_traffic(recogniser.ops, placement, 0, levels)
+    return inward[0, 0], outward[0, 0]
+
+
+def at_port(make, row, **unit):
+    inward, outward = port_traffic(make.ops([row]), [make.unit(**unit)])
+    return inward[0, 0], outward[0, 0]
+
+
+def test_the_array_reads_inputs_per_column_tile_and_weights_per_block_of_rows(make):
+    """4 x 64 x 96 on 32 columns: inputs 4 x 64 thrice = 768, weights 64 x 96 = 6144 once, results 4 x 96 = 384."""
+    row = make.Row(4, 64, 96)
+    assert at_port(make, row, unroll_n_count=32.0, register_rows_count=64.0) == (6912, 384)
+    # Accumulators for two rows only: the weights pass twice.
+    assert at_port(make, row, unroll_n_count=32.0, register_rows_count=2.0) == (768 + 2 * 6144, 384)
+    # A column more than 96 makes a fourth column tile.
+    assert at_port(make, make.Row(4, 64, 97), unroll_n_count=32.0)[0] == 4 * 64 * 4 + 64 * 97
+
+
+def test_products_in_a_batch_and_in_sequence_multiply(make):
+    """2 products, 3 times each, 2-byte inputs, half-byte weights, 4-byte results: 6 (768 x 2 + 6144 / 2), 6 x 384 x 4."""
+    row = make.Row(4, 64, 96, batch=2, steps=3, input_width=2, second_width=0.5, output_width=4)
+    assert at_port(make, row, unroll_n_count=32.0) == (6 * (1536 + 3072), 6 * 1536)
+
+
+def test_vector_work_and_tables_pass_the_port_once(make):
+    row = make.Row(input_bytes=100, output_bytes=40, table_bytes=7, state_read_bytes=5, state_write_bytes=3)
+    inward, outward = at_port(make, row)
+    assert inward == 100 + 7 + 5
+    assert outward == 40
+
+
+def test_weights_stream_in_once_while_activations_stay_inside(make):
+    """64 x 96 bytes of weights live in DRAM; 4 x 64 inputs and 4 x 96 results stay in SRAM."""
+    groups = [make.Group(6144)]
+    levels = [make.level(capacity_bytes=1e5), make.dram()]
+    assert across(make, make.Row(4, 64, 96, group=0), levels, groups, "dram") == (6144, 0)
+    assert across(make, make.Row(4, 64, 96, group=0), levels, groups, "auto") == (0, 0)  # all of it fits inside
+
+
+def test_the_share_that_lives_inside_is_not_fetched(make):
+    """1400 bytes of room hold 1400 / 5600 of the weights: three quarters of 5600 cross."""
+    row, groups = make.Row(4, 56, 100, group=0), [make.Group(5600)]
+    inward, outward = across(make, row, [make.level(capacity_bytes=1600), make.dram()], groups)
+    assert inward == pytest.approx(4200, rel=1e-12)
+    assert outward == 0
+
+
+def test_what_comes_from_outside_the_recogniser_crosses(make):
+    """Audio in (4 x 64), text out (4 x 96), beside the weights; likewise for vector work."""
+    levels = [make.level(capacity_bytes=1e5), make.dram()]
+    row = make.Row(4, 64, 96, group=0, input_outside=1, output_outside=1)
+    assert across(make, row, levels, [make.Group(6144)], "dram") == (6144 + 256, 384)
+    vector = make.Row(input_bytes=100, output_bytes=40, input_outside=1)
+    assert across(make, vector, levels) == (100, 0)
+
+
+def test_tables_and_state_cross_by_the_share_of_their_group(make):
+    """Biases (50 bytes) follow the weights, which are outside; state follows its own group."""
+    row = make.Row(group=0, state_group=1, table_bytes=50, state_read_bytes=30, state_write_bytes=20)
+    groups = [make.Group(1000), make.Group(100, is_state=True)]
+    levels = [make.level(capacity_bytes=1e5), make.dram()]
+    assert across(make, row, levels, groups, "dram") == (80, 20)
+    assert across(make, row, levels, groups, "auto") == (0, 0)
+
+
+def test_keys_come_partly_from_the_cache_of_earlier_chunks(make):
+    """Scores, two heads, 8 x 40 keys each, three quarters of them cached in DRAM: 2 x 320 x 0.75 = 480 bytes."""
+    row = make.Row(4, 8, 40, batch=2, second_is_weight=False, second_state_ratio=0.75, state_group=0)
+    levels = [make.level(capacity_bytes=1e5), make.dram()]
+    groups = [make.Group(480, is_state=True)]
+    inward, outward = across(make, row, levels, groups, "dram")
+    assert inward == pytest.approx(480, rel=1e-12)
+    assert outward == 0
+
+
+def test_activations_that_do_not_fit_cross_both_ways(make):
+    """1000 live bytes and 700 of room: three tenths of what vector work reads and writes leave and return."""
+    row = make.Row(input_bytes=600, output_bytes=400, live_bytes=1000)
+    inward, outward = across(make, row, [make.level(capacity_bytes=800), make.dram()])
+    assert inward == pytest.approx(180, rel=1e-12)
+    assert outward == pytest.approx(120, rel=1e-12)
+
+
+@pytest.mark.parametrize(("capacity", "passes"), [(2.0e4, 1), (1.0e4, 1), (9.9e3, 5), (4.0e3, 5)])
+def test_serial_steps_read_the_weights_again_unless_they_fit(make, capacity, passes):
+    """An LSTM's 100 x 100 bytes, five frames one after the other: once if 10,000 bytes stay, else five times."""
+    row = make.Row(1, 100, 100, steps=5, group=0)
+    levels = [make.level(capacity_bytes=capacity), make.dram()]
+    inward, _ = across(make, row, levels, [make.Group(1e4)], "dram")
+    assert inward == passes * 1e4
+
+
+def test_residents_and_live_activations_leave_less_room_for_serial_weights(make):
+    """16,000 bytes hold the 10,000 twice read, but not beside 7,000 live ones."""
+    levels = [make.level(capacity_bytes=1.6e4), make.dram()]
+    free = make.Row(1, 100, 100, steps=2, group=0)
+    crowded = make.Row(1, 100, 100, steps=2, group=0, live_bytes=7e3)
+    assert across(make, free, levels, [make.Group(1e4)], "dram")[0] == 1e4
+    assert across(make, crowded, levels, [make.Group(1e4)], "dram")[0] == 2e4
+
+
+def test_a_product_that_exceeds_the_level_re_reads(make):
+    """256 x 256 x 256 with activations outside, 4 KiB: far more than the 196,608 bytes of its operands cross.
+
+    Keeping t x t results (4 bytes each) with strips of 2 t fits 4096 bytes for t = 31: 9 x 9 tiles, so both operands
+    pass 9 times, 2 x 9 x 65,536 + 65,536 = 1,245,184; no schedule of this kind does it with less than
+    2 m k n / sqrt(S / 4) = 1,048,576 operand bytes.
+    """
+    row = make.Row(256, 256, 256, group=0, input_outside=1, output_outside=1)
+    levels = [make.level(capacity_bytes=4096), make.dram()]
+    inward, outward = across(make, row, levels, [make.Group(65536)], "dram")
+    assert outward == 65536
+    assert 1_048_576 <= inward <= 2 * 9 * 65536
+
+
+def test_every_boundary_on_the_way_is_crossed(make):
+    """Weights in DRAM pass the cache, the scratchpad and the port."""
+    recogniser = make.recogniser([make.Row(4, 64, 96, group=0)], [make.Group(6144)])
+    levels = [make.level("l1"), make.level("l2"), make.dram()]
+    flows = traffic(recogniser.ops, place(recogniser, levels, "dram"), [make.unit(unroll_n_count=96.0)], levels)
+    assert [float(x[0, 0]) for x in flows.inward] == [256 + 6144, 6144, 6144]
+    assert [float(x[0, 0]) for x in flows.outward] == [384, 0, 0]
+    assert float(flows.served_by(0)[0, 0]) == 256 + 6144 + 384
+    assert float(flows.served_by(2)[0, 0]) == 6144
+
+
+def test_a_recogniser_may_keep_nothing(make):
+    """No weights and no state anywhere, as in a bare product of activations: nothing crosses."""
+    row = make.Row(4, 8, 16, second_is_weight=False)
+    assert across(make, row, [make.level(), make.dram()], []) == (0, 0)
