@@ -103,9 +103,4 @@ def sweep(
         by=by,
         sets=[SetAxis(path, tuple(values)) for path, values in (sets or {}).items()],
     )
-    inputs = [
-        {"kind": kind, "name": x.name, "file": x.document.file, "sha256": x.sha256}
-        for kind, items in (("workload", space.workloads), ("profile", space.profiles))
-        for x in items
-    ]
-    return Results(run(space), provenance(inputs, ["python"])).to_frame()
+    return Results(run(space), provenance(space, ["python"])).to_frame()

@@ -61,12 +61,7 @@ def results_of(
     space: DesignSpace, arguments: Sequence[str], progress: Callable[[int, int], None] | None = None
 ) -> Results:
     """Evaluate a space and attach its provenance."""
-    inputs = [
-        {"kind": kind, "name": item.name, "file": Path(item.document.file).name, "sha256": item.sha256}
-        for kind, items in (("workload", space.workloads), ("profile", space.profiles))
-        for item in items
-    ]
-    return Results(run(space, progress), provenance(inputs, arguments))
+    return Results(run(space, progress), provenance(space, arguments))
 
 
 def _progress(points: int) -> Callable[[int, int], None] | None:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from foldsim.cli.tables import WIDTH, count, number, paragraph, percent, shorten, table, yes_no
+from foldsim.cli.tables import WIDTH, brief, count, number, paragraph, shorten, table, yes_no
 from foldsim.sweep.results import Results
 from foldsim.sweep.space import DesignSpace
 
 MAX_LINES = 80
+LEGEND = """chunk and latency in ms; average power in mW; in brackets: what the profile's ranges allow
+(for the saving its own: both designs stand on one chip, so most of the uncertainty cancels)"""
 
 
 def sweep_table(results: Results, space: DesignSpace) -> str:
@@ -42,9 +44,7 @@ def _header(results: Results) -> str:
             f"{results['fold_heads'][first]}"
         )
     what += [f"policy {', '.join(sorted(set(results['policy'])))}", f"placement {results['placement'][0]}"]
-    return (
-        "; ".join(what) + "\nPower is the average over a chunk, with the range that the profile's energy ranges give."
-    )
+    return "; ".join(what) + "\n" + LEGEND
 
 
 def _groups(results: Results, space: DesignSpace) -> Iterator[Results]:
@@ -78,6 +78,12 @@ def _power(rows: Results, i: int) -> str:
     return f"{number(rows['power_mw'][i])} ({number(rows['power_low_mw'][i])}-{number(rows['power_high_mw'][i])})"
 
 
+def _saving(rows: Results, i: int) -> str:
+    low, high = rows["power_saving_low_ratio"][i], rows["power_saving_high_ratio"][i]
+    band = f"{100 * low:.0f}-{100 * high:.0f}" if low >= 0 else f"{100 * low:.0f} to {100 * high:.0f}"
+    return f"{100 * rows['power_saving_ratio'][i]:.0f} % ({band})"
+
+
 def _pair(a: str, b: str) -> str:
     return a if a == b else f"{a} -> {b}"
 
@@ -92,14 +98,14 @@ def _wide(rows: Results) -> str:
                 f"{rows['chunk_ms'][b]:g}",
                 _power(rows, b),
                 _power(rows, f),
-                percent(rows["power_saving_ratio"][f]),
-                f"{number(rows['latency_ms'][b])} -> {number(rows['latency_ms'][f])}",
+                _saving(rows, f),
+                f"{brief(rows['latency_ms'][b])} -> {brief(rows['latency_ms'][f])}",
                 _pair(rows["bottleneck"][b], rows["bottleneck"][f]),
                 _pair(yes_no(rows["realtime"][b]), yes_no(rows["realtime"][f])),
                 _pair(yes_no(rows["fits"][b]), yes_no(rows["fits"][f])),
             ]
         )
-    head = ["chunk ms", "baseline mW", "folded mW", "saving", "latency ms", "bottleneck", "real time", "fits"]
+    head = ["chunk", "baseline", "folded", "saving", "latency", "bottleneck", "real time", "fits"]
     return table(head, lines, left=(5, 6, 7))
 
 
@@ -108,7 +114,7 @@ def _long(rows: Results) -> str:
     points = len(set(rows["operating_point"].tolist())) > 1
     lines = []
     for i in range(len(rows)):
-        saving = "baseline" if rows["fold_factor"][i] == 1 else percent(rows["power_saving_ratio"][i])
+        saving = "baseline" if rows["fold_factor"][i] == 1 else _saving(rows, i)
         line = [
             f"{rows['chunk_ms'][i]:g}",
             str(rows["fold_factor"][i]),
@@ -122,7 +128,7 @@ def _long(rows: Results) -> str:
             yes_no(rows["fits"][i]),
         ]
         lines.append(line + ([shorten(rows["operating_point"][i], 12)] if points else []))
-    head = ["chunk ms", "N", "power mW", "saving", "latency ms", "RTF", "memory", "bottleneck", "real time", "fits"]
+    head = ["chunk", "N", "power", "saving", "latency", "RTF", "memory", "bottleneck", "real time", "fits"]
     return table(head + (["point"] if points else []), lines, left=(7, 8, 9, 10))
 
 

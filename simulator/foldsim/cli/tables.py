@@ -31,6 +31,15 @@ def number(value: float) -> str:
     return f"{value:.2f}" if size >= 0.1 or value == 0 else f"{value:.3f}"
 
 
+def brief(value: float) -> str:
+    """Two to three significant digits.
+
+    >>> [brief(x) for x in (0.123, 3.61, 16.98, 161.9)]
+    ['0.12', '3.6', '17', '162']
+    """
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
+
+
 def count(value: float) -> str:
     """Counts and bytes with a decimal prefix.
 

@@ -93,7 +93,7 @@ class ComputeUnit(Record):
     efficiency_ratio: PositiveShare = Field(description="Share of the peak reached on a large square product.")
     efficiency_by_rows: list[EfficiencyPoint] | None = Field(
         default=None,
-        description="Optional curve that multiplies efficiency_ratio at few rows (1 beyond its end).",
+        description="Optional curve that multiplies efficiency_ratio at few rows; flat beyond its ends.",
     )
     precisions: dict[Precision, PrecisionRate] = Field(min_length=1, description="Number formats the unit computes in.")
     vector: VectorUnit = Field(description="Element-wise work.")
@@ -155,7 +155,7 @@ class System(Record):
 class OperatingPoint(Record):
     """One (frequency, voltage) setting of the compute units and of the levels clocked with them."""
 
-    name: str = Field(min_length=1, description="Name used by --operating-point and in results.")
+    name: str = Field(min_length=1, description="Name used by --policy and in results.")
     frequency_hz: Positive = Field(description="Clock of the first compute unit; the others scale with it.")
     voltage_v: Positive = Field(description="Supply voltage.")
     static_mw: NonNegative | None = Field(

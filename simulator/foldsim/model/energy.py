@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foldsim import units as u
-from foldsim.model.records import FloatArray, Hardware, Number, OpTable
+from foldsim.model.records import VECTOR_KINDS, FloatArray, Hardware, Number, OpTable
 from foldsim.model.roofline import Times
 from foldsim.model.traffic import Traffic
 
@@ -93,11 +93,15 @@ def _activity(
 
 @dataclass(frozen=True)
 class Term:
-    """One energy term: what it is, which column of the results it belongs to, and its energy [pJ]."""
+    """One energy term: what it is, which column of the results it belongs to, and its energy [pJ].
+
+    Terms of one ``cause`` are uncertain together: a chip that leaks more when busy leaks more asleep.
+    """
 
     name: str
     part: str  # compute | onchip | dram | static
     energy_pj: FloatArray
+    cause: str = ""  # empty: the term stands alone
 
 
 def busy_terms(activity: Activity, hardware: Hardware, supply: Supply) -> list[Term]:
@@ -114,16 +118,18 @@ def busy_terms(activity: Activity, hardware: Hardware, supply: Supply) -> list[T
             mhz = unit.clock_hz * supply.clock_ratio / u.HZ_PER_MHZ
             law_mw = unit.law_dynamic_uw_per_mhz_v2 * mhz * np.square(supply.voltage_v) / u.UW_PER_MW
             busy_s, active_s = activity.unit_busy_s[index], activity.unit_active_s[index]
-            seconds = active_s + unit.law_stalled_ratio * (busy_s - active_s)
-            moving = seconds * (law_mw * unit.law_activity_ratio * unit.cores_count * u.PJ_PER_MW_S)
+            running_pj_per_s = law_mw * unit.law_activity_ratio * unit.cores_count * u.PJ_PER_MW_S
+            moving = active_s * running_pj_per_s
+            stalled = (busy_s - active_s) * (running_pj_per_s * unit.law_stalled_ratio)
             standing = busy_s * (unit.law_static_mw * unit.cores_count * u.PJ_PER_MW_S)
-            terms.append(Term(prefix + "power law, dynamic", "compute", moving))
+            terms.append(Term(prefix + "power law, computing", "compute", moving))
+            terms.append(Term(prefix + "power law, waiting for memory", "compute", stalled))
             terms.append(Term(prefix + "power law, static", "static", standing))
         else:
             macs = activity.macs[index] * (unit.energy_pj_per_mac * dynamic)
-            vector = sum(work * (pj * dynamic) for work, pj in zip(activity.vector[index], unit.vector_pj, strict=True))
             terms.append(Term(prefix + "MACs", "compute", macs))
-            terms.append(Term(prefix + "vector work", "compute", np.asarray(vector)))
+            for kind, work, pj in zip(VECTOR_KINDS, activity.vector[index], unit.vector_pj, strict=True):
+                terms.append(Term(f"{prefix}vector {kind}", "compute", work * (pj * dynamic)))
     for index, level in enumerate(hardware.levels):
         scale = dynamic if level.core_clock else 1.0
         part = "onchip" if level.on_chip else "dram"
@@ -131,37 +137,58 @@ def busy_terms(activity: Activity, hardware: Hardware, supply: Supply) -> list[T
         terms.append(
             Term(f"{level.name} writes", part, activity.write_bytes[index] * (level.write_pj_per_byte * scale))
         )
-    for name, part, power_mw in _busy_powers(hardware, supply):
-        terms.append(Term(name, part, activity.busy_s * (power_mw * u.PJ_PER_MW_S)))
+    for name, part, power_mw, cause in _busy_powers(hardware, supply):
+        terms.append(Term(name, part, activity.busy_s * (power_mw * u.PJ_PER_MW_S), cause))
     return terms
 
 
-def _busy_powers(hardware: Hardware, supply: Supply) -> list[tuple[str, str, Number]]:
+def _busy_powers(hardware: Hardware, supply: Supply) -> list[tuple[str, str, Number, str]]:
     """Powers drawn for as long as any component is busy [mW]."""
     units_mw = sum(unit.static_mw for unit in hardware.units) * supply.voltage_ratio
-    powers: list[tuple[str, str, Number]] = [
-        ("compute static", "static", np.where(np.isnan(supply.static_mw), units_mw, supply.static_mw)),
-        ("system while busy", "static", hardware.system.busy_mw),
+    powers: list[tuple[str, str, Number, str]] = [
+        (
+            "compute static",
+            "static",
+            np.where(np.isnan(supply.static_mw), units_mw, supply.static_mw),
+            "compute leakage",
+        ),
+        ("system while busy", "static", hardware.system.busy_mw, "system"),
     ]
     for level in hardware.levels:
         scale = supply.voltage_ratio if level.core_clock else 1.0
-        powers.append((f"{level.name} static", "static", level.static_mw * scale))
-        powers.append((f"{level.name} background, busy", "dram", level.background_active_mw))
+        powers.append((f"{level.name} static", "static", level.static_mw * scale, f"{level.name} leakage"))
+        powers.append(
+            (f"{level.name} background, busy", "dram", level.background_active_mw, f"{level.name} background")
+        )
     return powers
 
 
-def idle_terms(idle_s: FloatArray, wakes: FloatArray, hardware: Hardware) -> list[Term]:
-    """Energy of sleeping ``idle_s`` seconds and waking ``wakes`` times [pJ]."""
-    asleep: list[tuple[str, str, Number]] = [
-        ("compute idle", "static", sum((unit.idle_mw for unit in hardware.units), 0.0)),
-        ("system idle", "static", hardware.system.idle_mw),
+def idle_terms(
+    idle_s: FloatArray, waiting_s: FloatArray, wakes: FloatArray, hardware: Hardware, supply: Supply
+) -> list[Term]:
+    """Energy of sleeping ``idle_s`` seconds, waiting awake ``waiting_s`` seconds and waking ``wakes`` times [pJ]."""
+    asleep: list[tuple[str, str, Number, str]] = [
+        ("compute idle", "static", sum((unit.idle_mw for unit in hardware.units), 0.0), "compute leakage"),
+        ("system idle", "static", hardware.system.idle_mw, "system"),
     ]
     for level in hardware.levels:
-        asleep.append((f"{level.name} retention", "static", level.retention_mw))
-        asleep.append((f"{level.name} background, idle", "dram", level.background_idle_mw))
-    terms = [Term(name, part, idle_s * (power_mw * u.PJ_PER_MW_S)) for name, part, power_mw in asleep]
+        asleep.append((f"{level.name} retention", "static", level.retention_mw, f"{level.name} leakage"))
+        asleep.append((f"{level.name} background, idle", "dram", level.background_idle_mw, f"{level.name} background"))
+    terms = [Term(name, part, idle_s * (power_mw * u.PJ_PER_MW_S), cause) for name, part, power_mw, cause in asleep]
+    for part in ("static", "dram"):
+        power_mw = sum((mw for _, p, mw, _ in _busy_powers(hardware, supply) if p == part), np.zeros(1))
+        terms.append(Term(f"awake without work, {part}", part, waiting_s * (power_mw * u.PJ_PER_MW_S)))
     terms.append(Term("waking", "static", wakes * (hardware.system.wake_uj * u.PJ_PER_UJ)))
     return terms
+
+
+def stack_by_cause(terms: Sequence[Term], shape: tuple[int, ...]) -> FloatArray:
+    """Energy of terms that are uncertain together, added up; (causes, *shape) [pJ]."""
+    sums: dict[str, FloatArray] = {}
+    for term in terms:
+        cause = term.cause or term.name
+        sums[cause] = sums[cause] + term.energy_pj if cause in sums else np.broadcast_to(term.energy_pj, shape)
+    return np.stack(list(sums.values()))
 
 
 def sum_by_part(terms: Sequence[Term]) -> dict[str, FloatArray]:

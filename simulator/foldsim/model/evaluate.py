@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foldsim import units as u
 from foldsim.model import energy, memory, placement, power, roofline
 from foldsim.model.records import FloatArray, Hardware, IntArray, Recogniser
 from foldsim.model.traffic import Traffic, traffic
+from foldsim.model.uncertainty import ratio_band
 
 RACE_TO_IDLE = "race-to-idle"
 SLOWEST_REAL_TIME = "slowest-real-time"
@@ -38,12 +40,41 @@ class Evaluation:
     activity: energy.Activity
     plan: power.Schedule
     nominal: power.Power
-    low_mw: FloatArray
-    high_mw: FloatArray
+    low_terms_pj: FloatArray  # (T, P) energy of a chunk by cause, every coefficient at its low end
+    high_terms_pj: FloatArray  # (T, P) and at its high end
     footprint: memory.Footprint
     dram_bytes_per_chunk: FloatArray
     bottleneck: IntArray  # (P,) index into bottleneck_names
     bottleneck_names: tuple[str, ...]
+
+    @property
+    def low_mw(self) -> FloatArray:
+        """Average power with every energy coefficient at its low end (P,)."""
+        return self.low_terms_pj.sum(axis=0) / (self.plan.period_s * u.PJ_PER_MW_S)
+
+    @property
+    def high_mw(self) -> FloatArray:
+        """Average power with every energy coefficient at its high end (P,)."""
+        return self.high_terms_pj.sum(axis=0) / (self.plan.period_s * u.PJ_PER_MW_S)
+
+    def saving_band(self, baseline: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest ``1 - power / power of the baseline`` that the coefficients' ranges allow (P,).
+
+        Both designs stand on the same chip, so each coefficient has one value for both. ``baseline`` (P,) is the
+        index of each point's baseline.
+        """
+        low, high = np.zeros(baseline.shape), np.zeros(baseline.shape)
+        other = np.flatnonzero(baseline != np.arange(baseline.shape[0]))
+        if other.size:
+            base = baseline[other]
+            least, greatest = ratio_band(
+                self.low_terms_pj[:, other],
+                self.high_terms_pj[:, other],
+                self.low_terms_pj[:, base],
+                self.high_terms_pj[:, base],
+            )
+            low[other], high[other] = 1.0 - greatest, 1.0 - least
+        return low, high
 
     @property
     def hardware(self) -> Hardware:
@@ -90,8 +121,10 @@ def evaluate(
     op_times = roofline.times(ops, flows, hardware.units, hardware.levels, supply.clock_ratio)
     activity = energy.total_activity(ops, flows, op_times, count, len(hardware.units))
     plan = power.schedule(activity.busy_s, recogniser.chunk_s, hardware.system.wake_s)
-    nominal, low, high = (
-        power.average_power(activity, plan, h, _supply(h, point)) for h in (bands.nominal, bands.low, bands.high)
+    nominal = power.average_power(activity, plan, hardware, supply)
+    low, high = (
+        energy.stack_by_cause(power.chunk_terms(activity, plan, h, _supply(h, point)), point.shape)
+        for h in (bands.low, bands.high)
     )
     terms = op_times.terms([level.name for level in hardware.levels])
     sums = np.stack([np.einsum("rp,rp->p", t, count) for t in terms.values()])
@@ -107,8 +140,8 @@ def evaluate(
         activity,
         plan,
         nominal,
-        low.power_mw,
-        high.power_mw,
+        low,
+        high,
         memory.footprint(recogniser, homes, hardware.levels, hardware.system),
         _offchip_bytes(activity, hardware),
         np.argmax(sums, axis=0),

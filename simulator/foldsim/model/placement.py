@@ -79,7 +79,7 @@ def place(
         inner_room = np.maximum(inner_room, room[i])
     size = recogniser.group_bytes
     calls = recogniser.invocations_per_chunk[recogniser.group_component] / recogniser.chunk_s  # (G, P)
-    priority = calls * recogniser.group_read_bytes / np.maximum(size, 1.0)  # reads per second per byte
+    priority = calls * recogniser.group_traffic_bytes / np.maximum(size, 1.0)  # reads and writes per second per byte
     first = np.zeros((n_groups, 1), dtype=bool)
     first[list(pinned)] = True
     priority = np.where(first, _PINNED_PRIORITY, priority)
@@ -92,15 +92,14 @@ def place(
         last = i == count - 1
         if not (level.keeps_data or last):
             continue
-        able = (level.writable | ~recogniser.group_is_state)[:, None] & (left > 0)
-        if not last and policy == "dram":
-            able = able & False
-        if not last and policy == "pinned":
-            able = able & first
-        free = np.maximum(0.0, (usable[i] if last else room[i]) - reserved[i])
+        # State that can live nowhere further out goes first, whatever the policy: weights can wait in flash.
         last_home = not any(lv.keeps_data and lv.writable for lv in levels[i + 1 :])
-        # State that can live nowhere further out goes first: weights can wait in flash.
-        rank = np.where(recogniser.group_is_state[:, None], _PINNED_PRIORITY, priority) if last_home else priority
+        must_stay = recogniser.group_is_state[:, None] & last_home
+        able = (level.writable | ~recogniser.group_is_state)[:, None] & (left > 0)
+        if not last and policy != "auto":
+            able = able & (must_stay | (first & (policy == "pinned")))
+        free = np.maximum(0.0, (usable[i] if last else room[i]) - reserved[i])
+        rank = np.where(must_stay, _PINNED_PRIORITY, priority)
         fill = _fill_cache if level.is_cache and not last else _fill_scratchpad
         share = np.where(able, fill(size * left * able, rank, free), 0.0) * left
         if last:
@@ -113,8 +112,9 @@ def place(
         if i == innermost_kept and len(pinned):
             pins_fit = (served[i][list(pinned)] >= 1.0 - 1e-12).all(axis=0)
     lost = np.maximum(0.0, (size * served[-1]).sum(axis=0) - resident[-1])
-    spilled = (outside[-1] * live).max(axis=0, initial=0.0)
-    return Placement(served, resident, usable, room, outside, lost + np.maximum(spilled, 0.0), pins_fit)
+    last_writable = max((i for i, level in enumerate(levels) if level.writable), default=0)
+    spilled = (outside[last_writable] * live).max(axis=0, initial=0.0)  # activations without a home
+    return Placement(served, resident, usable, room, outside, lost + spilled, pins_fit)
 
 
 def _fill_scratchpad(size: FloatArray, priority: FloatArray, free: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,8 @@ class Schedule:
     """How the chunk period divides, each (P,) [s]."""
 
     busy_s: FloatArray
-    idle_s: FloatArray
+    idle_s: FloatArray  # asleep
+    waiting_s: FloatArray  # awake without work: too short a gap to sleep in
     wakes: FloatArray  # 1 where the device sleeps between chunks
     wake_s: FloatArray
     period_s: FloatArray  # the chunk
@@ -26,8 +28,9 @@ class Schedule:
 def schedule(busy_s: FloatArray, chunk_s: FloatArray, wake_s: Number) -> Schedule:
     """Divide the chunk period into waking, work and sleep.
 
-    The device sleeps only if waking and working leave time to. A design whose work takes longer than a chunk never
-    sleeps and is not real-time; its power is still energy per second of audio, so that designs stay comparable.
+    The device sleeps only if waking and working leave time to; else it stays awake for what is left. A design whose
+    work takes longer than a chunk is not real-time; its power is still energy per second of audio, so that designs stay
+    comparable.
 
     >>> s = schedule(np.array([0.04, 0.3]), np.array([0.16, 0.16]), 0.001)
     >>> s.idle_s.round(4).tolist(), s.realtime.tolist()
@@ -35,8 +38,9 @@ def schedule(busy_s: FloatArray, chunk_s: FloatArray, wake_s: Number) -> Schedul
     """
     sleeps = busy_s + wake_s < chunk_s
     waking = np.where(sleeps, wake_s, 0.0)
-    idle = np.maximum(0.0, chunk_s - busy_s - waking)
-    return Schedule(busy_s, idle, sleeps.astype(np.float64), waking, chunk_s, busy_s <= chunk_s)
+    left = np.maximum(0.0, chunk_s - busy_s - waking)
+    idle, waiting = np.where(sleeps, left, 0.0), np.where(sleeps, 0.0, left)
+    return Schedule(busy_s, idle, waiting, sleeps.astype(np.float64), waking, chunk_s, busy_s <= chunk_s)
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,19 @@ class Power:
 
 def chunk_terms(activity: Activity, plan: Schedule, hardware: Hardware, supply: Supply) -> list[Term]:
     """All energy terms of one chunk period [pJ]."""
-    return busy_terms(activity, hardware, supply) + idle_terms(plan.idle_s, plan.wakes, hardware)
+    return busy_terms(activity, hardware, supply) + idle_terms(
+        plan.idle_s, plan.waiting_s, plan.wakes, hardware, supply
+    )
 
 
 def average_power(activity: Activity, plan: Schedule, hardware: Hardware, supply: Supply) -> Power:
     """Energy of one chunk period over the chunk's duration."""
-    parts = sum_by_part(chunk_terms(activity, plan, hardware, supply))
+    return power_of(chunk_terms(activity, plan, hardware, supply), plan)
+
+
+def power_of(terms: Sequence[Term], plan: Schedule) -> Power:
+    """Average power of energy terms spent once per chunk."""
+    parts = sum_by_part(terms)
     to_mw = 1.0 / (plan.period_s * u.PJ_PER_MW_S)
     total = parts["compute"] + parts["onchip"] + parts["dram"] + parts["static"]
     return Power(

@@ -45,7 +45,7 @@ class OpTable:
     n: FloatArray  # (matrix_rows, P)
     batch: FloatArray  # (matrix_rows, P)
     steps: FloatArray  # (matrix_rows, P)
-    second_state_ratio: FloatArray  # (matrix_rows, P) share of a non-weight second operand that is state
+    second_state_ratio: FloatArray  # (matrix_rows, P) share of the bytes of a non-weight second operand that is state
     input_bytes_per_element: FloatArray  # (matrix_rows, P)
     second_bytes_per_element: FloatArray  # (matrix_rows, P)
     output_bytes_per_element: FloatArray  # (matrix_rows, P)
@@ -75,7 +75,7 @@ class Recogniser:
     group_component: IntArray  # (G,)
     group_is_state: BoolArray  # (G,)
     group_bytes: FloatArray  # (G, P) stored bytes
-    group_read_bytes: FloatArray  # (G, P) bytes touched by one invocation of the component
+    group_traffic_bytes: FloatArray  # (G, P) bytes read and written by one invocation of the component
     invocations_per_chunk: FloatArray  # (C, P)
     chunk_s: FloatArray  # (P,)
     right_context_s: FloatArray  # (P,)

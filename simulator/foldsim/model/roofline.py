@@ -29,7 +29,7 @@ class Times:
         return named
 
 
-def matrix_cycles(ops: OpTable, units: Sequence[UnitParams], cores_scale: Number = 1.0) -> FloatArray:
+def matrix_cycles(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     """Cycles of the matrix rows (matrix_rows, P) on their unit's array, before efficiency.
 
     A weight-stationary array loads a tile of ``unroll_k x unroll_n`` weights and streams ``m / unroll_m`` rows past it;
@@ -46,14 +46,17 @@ def matrix_cycles(ops: OpTable, units: Sequence[UnitParams], cores_scale: Number
     unroll_m, unroll_k, unroll_n = value("unroll_m_count"), value("unroll_k_count"), value("unroll_n_count")
     stationary = np.array([u.weight_stationary for u in units])[unit][:, None]
     stream = np.ceil(ops.m / unroll_m)
+    # Rows beyond what the accumulators hold take another pass over the weights, which are loaded again.
+    passes = np.where(stationary, np.ceil(ops.m / value("register_rows_count")), 1.0)
     load = unroll_k / value("weight_load_rows_per_cycle")
     hidden = value("weight_load_hidden_ratio")
-    loaded = hidden * np.maximum(stream, load) + (1.0 - hidden) * (stream + load)
+    each = stream / passes
+    loaded = passes * (hidden * np.maximum(each, load) + (1.0 - hidden) * (each + load))
     per_tile = np.where(stationary, loaded, stream)
     # A format the unit computes at another rate than its unrolled shape stretches or shrinks the cycle count.
     rate = value("macs_per_cycle") / (unroll_m * unroll_k * unroll_n)
     column_tiles = ops.batch * np.ceil(ops.n / unroll_n)
-    dealt = np.ceil(column_tiles / (value("cores_count") * cores_scale))
+    dealt = np.ceil(column_tiles / value("cores_count"))
     return ops.steps * dealt * np.ceil(ops.k / unroll_k) * per_tile / rate
 
 

@@ -54,13 +54,16 @@ def port_traffic(ops: OpTable, units: Sequence[UnitParams]) -> tuple[FloatArray,
     unit = ops.unit[:rows]
     unroll_n = per_op([u.unroll_n_count for u in units], unit, n_points)
     registers = per_op([u.register_rows_count for u in units], unit, n_points)
-    inward = ops.input_bytes + ops.table_bytes + ops.state_read_bytes
-    outward = ops.output_bytes.copy()
+    full = np.zeros(ops.live_bytes.shape)
+    inward = full + ops.input_bytes + ops.table_bytes + ops.state_read_bytes
+    outward = full + ops.output_bytes
+    outward[rows:] += ops.state_write_bytes[rows:]
     products = ops.batch * ops.steps
     inward[:rows] += products * (
         ops.m * ops.k * np.ceil(ops.n / unroll_n) * ops.input_bytes_per_element
         + ops.k * ops.n * np.ceil(ops.m / registers) * ops.second_bytes_per_element
     )
+    # State that a product makes (new keys and values) is part of its result, written once, straight to its place.
     outward[:rows] += products * ops.m * ops.n * ops.output_bytes_per_element
     return inward, outward
 
@@ -69,7 +72,6 @@ def boundary_traffic(
     ops: OpTable,
     placement: Placement,
     level: int,
-    levels: Sequence[LevelParams],
 ) -> tuple[FloatArray, FloatArray]:
     """Bytes across the boundary outside ``level`` (inward, outward), shape (R, P)."""
     rows = ops.matrix_rows
@@ -118,5 +120,5 @@ def traffic(
 ) -> Traffic:
     """Bytes across every boundary for one instance of every op in one invocation."""
     flows = [port_traffic(ops, units)]
-    flows += [boundary_traffic(ops, placement, i, levels) for i in range(len(levels) - 1)]
+    flows += [boundary_traffic(ops, placement, i) for i in range(len(levels) - 1)]
     return Traffic(tuple(f[0] for f in flows), tuple(f[1] for f in flows))

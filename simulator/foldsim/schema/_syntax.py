@@ -74,7 +74,7 @@ _EXPLANATIONS: tuple[tuple[re.Pattern[str], bool, str], ...] = tuple(
             "this is no escape that double quotes know; use single quotes, or write each backslash twice",
         ),
         (
-            "did not find expected '-' indicator",
+            "expected '-' indicator|while parsing a block collection",
             False,
             "a list entry must begin here with `- `, in the same column as the entries before it",
         ),
@@ -86,7 +86,7 @@ _EXPLANATIONS: tuple[tuple[re.Pattern[str], bool, str], ...] = tuple(
         ("<document start>", False, "text after the end of the document; a file holds one mapping"),
         ("expected (the )?node content", False, "a value must stand here; quote it if it begins with this character"),
         (
-            "comment or line break|chomping or indentation",
+            "comment or (a )?line break|chomping or indentation",
             False,
             "after `|` or `>` the text must begin on the next line; quote the value if the character belongs to it",
         ),
@@ -100,6 +100,7 @@ _AFTER_QUOTE = (
 _UNCLOSED = re.compile(r"expected ',' or '([\]}])'")
 # A key whose value is glued to the colon: YAML takes the whole line for text and stumbles over the next one.
 _GLUED = re.compile(r"[ ]*(?:- +)*([A-Za-z_][\w.-]*):(?![ \t/])(.+)")
+_KEYLESS = re.compile("expected key|<block end>|node content|<document start>")
 _TAB = "a tab is used for indentation, which YAML forbids; use spaces"
 
 
@@ -128,11 +129,15 @@ def explain(
         return SyntaxTrouble(
             line + 1, column + 1, f"a value may not begin with {shown}; quote it", f'"{value}"' if quotable else None
         )
-    if "mapping values" in problem and (glued := _glued_colon(line, lines)) is not None:
+    if "mapping values" in problem and (glued := _glued_colon((line, line - 1), lines)) is not None:
+        return glued
+    if "could not find expected ':'" in problem and begin and (glued := _glued_colon(begin[:1], lines)) is not None:
         return glued
     if (unclosed := _UNCLOSED.search(problem)) and begin is not None and begin[0] == line:
         what = "list" if unclosed[1] == "]" else "mapping"
         return _at(line, column, f"a `,` or the closing `{unclosed[1]}` of the {what} is missing here", lines)
+    if text[column : column + 1] == ":" and _KEYLESS.search(problem):
+        return SyntaxTrouble(line + 1, column + 1, "a key is missing before this `:`")
     for pattern, at_context, message in _EXPLANATIONS:
         if pattern.search(problem) or pattern.search(context):
             row, col = begin if at_context and begin is not None else place
@@ -150,8 +155,8 @@ def _explain_indicator(place: tuple[int, int], lines: Sequence[str]) -> SyntaxTr
     return _at(line, column, f"`{char}` begins {what} in YAML and needs a name; quote the value if it is text", lines)
 
 
-def _glued_colon(line: int, lines: Sequence[str]) -> SyntaxTrouble | None:
-    for row in (line, line - 1):
+def _glued_colon(rows: Sequence[int], lines: Sequence[str]) -> SyntaxTrouble | None:
+    for row in rows:
         if 0 <= row < len(lines) and (match := _GLUED.fullmatch(lines[row].rstrip())) and ": " not in match[2]:
             return SyntaxTrouble(
                 row + 1, match.end(1) + 1, "a space must follow this colon", f"{match[1]}: {match[2]}"[:60]

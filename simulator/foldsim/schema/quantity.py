@@ -26,7 +26,7 @@ class Record(BaseModel):
 
 
 class Source(Record):
-    """Where numbers come from. A profile names its sources once and every number points at one."""
+    """Where numbers come from. A file names its sources once and every number points at one."""
 
     title: str = Field(min_length=1, description="Title, with authors or publisher.")
     kind: SourceKind = Field(description="How the number is known: measured, datasheet, paper, derived or assumption.")
@@ -42,7 +42,7 @@ class Quantity(Record):
     value: float = Field(description="Nominal value.")
     low: float = Field(description="Lowest plausible value.")
     high: float = Field(description="Highest plausible value.")
-    source: str = Field(min_length=1, description="Key into the profile's sources.")
+    source: str = Field(min_length=1, description="Key into the file's sources.")
     note: str | None = Field(default=None, description="Anything a reader should know about this number.")
     origin: str | None = Field(default=None, alias="from", description="The number this one was derived from.")
     rule: str | None = Field(default=None, description="How it was derived from it.")

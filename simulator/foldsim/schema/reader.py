@@ -340,9 +340,8 @@ class _Builder:
             Finding(self.file, line, column, format_path(self._path()), message, None, suggestion, "error", snippet)
         )
         if len(self.findings) == MAX_FINDINGS:
-            self.findings.append(
-                Finding(self.file, line, None, "", f"reading stopped here, after {MAX_FINDINGS} errors")
-            )
+            message = f"reading stopped after {MAX_FINDINGS} errors"
+            self.findings.append(Finding(self.file, None, None, "", message))
             raise _Stop
 
     def _syntax_error(self, error: yaml.MarkedYAMLError) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from foldsim import units as u
-from foldsim.model.energy import Activity, Term, busy_terms, idle_terms, ops_activity, sum_by_part
+from foldsim.model.energy import Activity, Supply, Term, busy_terms, idle_terms, ops_activity, sum_by_part
 from foldsim.model.evaluate import Evaluation
 from foldsim.model.records import FloatArray, Hardware
 from foldsim.workload.lowering import Lowered
@@ -29,9 +29,9 @@ def op_terms(result: Evaluation) -> list[Term]:
     return busy_terms(op_activity(result), result.hardware, result.supply)
 
 
-def system_terms(result: Evaluation, hardware: Hardware | None = None) -> list[Term]:
-    """Energy terms of idle time and waking per chunk (P,) [pJ]."""
-    return idle_terms(result.plan.idle_s, result.plan.wakes, hardware or result.hardware)
+def system_terms(result: Evaluation, hardware: Hardware, supply: Supply) -> list[Term]:
+    """Energy terms of idle time, waiting and waking per chunk (P,) [pJ]."""
+    return idle_terms(result.plan.idle_s, result.plan.waiting_s, result.plan.wakes, hardware, supply)
 
 
 def _extensive(result: Evaluation) -> Columns:
@@ -39,7 +39,10 @@ def _extensive(result: Evaluation) -> Columns:
     ops, recogniser = result.recogniser.ops, result.recogniser
     activity = op_activity(result)
     shape = ops.live_bytes.shape
-    parts, idle = sum_by_part(busy_terms(activity, result.hardware, result.supply)), sum_by_part(system_terms(result))
+    parts, idle = (
+        sum_by_part(busy_terms(activity, result.hardware, result.supply)),
+        sum_by_part(system_terms(result, result.hardware, result.supply)),
+    )
     to_mw = 1.0 / (result.plan.period_s * u.PJ_PER_MW_S)
 
     def with_system(values: FloatArray, system: FloatArray | float = 0.0) -> FloatArray:
@@ -148,6 +151,6 @@ def _ends(result: Evaluation) -> tuple[FloatArray, FloatArray]:
     ends = []
     for hardware, supply in ((result.bands.low, result.low_supply), (result.bands.high, result.high_supply)):
         busy = sum((np.asarray(t.energy_pj) for t in busy_terms(activity, hardware, supply)), start=np.zeros((1, 1)))
-        idle = sum((np.asarray(t.energy_pj) for t in system_terms(result, hardware)), start=np.zeros(1))
+        idle = sum((np.asarray(t.energy_pj) for t in system_terms(result, hardware, supply)), start=np.zeros(1))
         ends.append(np.concatenate([busy, np.broadcast_to(idle, (1, busy.shape[1]))]) * to_mw)
     return ends[0], ends[1]

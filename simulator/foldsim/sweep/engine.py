@@ -217,9 +217,10 @@ def total_columns(result: Evaluation, baseline: IntArray) -> Columns:
     macs = sum(result.activity.macs)
     power, memory = result.nominal.power_mw, footprint.memory_bytes
     right_s = recogniser.right_context_s
+    saving_low, saving_high = result.saving_band(baseline)
     names = np.array(result.bottleneck_names, dtype=object)
     return {
-        "params": np.broadcast_to((ops.params * ops.repeat).sum(axis=0), chunk_s.shape),
+        "params": np.broadcast_to((ops.params * ops.repeat).sum(axis=0), chunk_s.shape).astype(np.int64),
         "macs_per_chunk": np.asarray(macs),
         "macs_per_audio_s": macs / chunk_s,
         "weights_bytes": footprint.weights_bytes,
@@ -246,6 +247,8 @@ def total_columns(result: Evaluation, baseline: IntArray) -> Columns:
         "power_dram_mw": result.nominal.dram_mw,
         "power_static_mw": result.nominal.static_mw,
         "power_saving_ratio": 1.0 - power / power[baseline],
+        "power_saving_low_ratio": saving_low,
+        "power_saving_high_ratio": saving_high,
         "memory_saving_ratio": 1.0 - memory / memory[baseline],
     }
 

@@ -20,6 +20,8 @@ from foldsim.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from foldsim.sweep.space import DesignSpace
+
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 _MARK = "# foldsim "
 _META_KEY = b"foldsim"
@@ -65,9 +67,14 @@ class Results:
         yield from (list(row) for row in zip(*(v.tolist() for v in self.columns.values()), strict=True))
 
 
-def provenance(inputs: Sequence[dict[str, str]], arguments: Sequence[str]) -> dict[str, Any]:
-    """What a result file says about its origin. No date and no machine, so that equal runs give equal bytes."""
-    return {"foldsim_version": __version__, "arguments": list(arguments), "inputs": list(inputs)}
+def provenance(space: DesignSpace, arguments: Sequence[str]) -> dict[str, Any]:
+    """What a result file says about its origin. No date and no folder, so that equal runs give equal bytes."""
+    inputs = [
+        {"kind": kind, "name": item.name, "file": Path(item.document.file).name, "sha256": item.sha256}
+        for kind, items in (("workload", space.workloads), ("profile", space.profiles))
+        for item in items
+    ]
+    return {"foldsim_version": __version__, "arguments": list(arguments), "inputs": inputs}
 
 
 def check_suffix(path: Path) -> None:

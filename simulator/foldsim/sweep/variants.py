@@ -58,7 +58,7 @@ def changed_document(document: Document, keys: Sequence[str], value: Scalar) -> 
     SetError
         If the path does not exist; names what is there.
     """
-    data = copy.deepcopy(document.data)
+    data = dict(document.data)
     node: Any = data
     slot: Any
     for depth, key in enumerate(keys):
@@ -67,12 +67,11 @@ def changed_document(document: Document, keys: Sequence[str], value: Scalar) -> 
         if isinstance(node, list):
             names = [str(item.get("name", i)) if isinstance(item, dict) else str(i) for i, item in enumerate(node)]
             if key in names:
-                index = names.index(key)
+                slot = names.index(key)
             elif key.isdigit() and int(key) < len(node):
-                index = int(key)
+                slot = int(key)
             else:
                 raise SetError(_no_such(key, where, names))
-            slot = index
         elif isinstance(node, dict):
             if key not in node and not last:
                 raise SetError(_no_such(key, where, list(node)))
@@ -83,8 +82,11 @@ def changed_document(document: Document, keys: Sequence[str], value: Scalar) -> 
             present = node[slot] if isinstance(node, list) or slot in node else None
             node[slot] = _replacement(present, value)
             if isinstance(present, dict) and "value" in present:
-                data.setdefault("sources", {})[SET_SOURCE] = {"title": "Set on the command line", "kind": "assumption"}
+                set_here = {"title": "Set on the command line", "kind": "assumption"}
+                data["sources"] = {**data.get("sources", {}), SET_SOURCE: set_here}
         else:
+            # Only what the path passes through is copied; the rest is shared with the original.
+            node[slot] = copy.copy(node[slot])
             node = node[slot]
     return replace(document, data=data)
 

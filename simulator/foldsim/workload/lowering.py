@@ -40,15 +40,16 @@ class Lowered:
         varying: dict[str, Any] = {
             f.name: _take(getattr(r.ops, f.name), index) for f in fields(OpTable) if f.name not in _ROW_FIELDS
         }
+        varying["live_bytes"] = r.ops.live_bytes[:, index]  # the one field that is (R, P) even where P is 1
         ops = replace(r.ops, **varying)
         return replace(
             self,
             recogniser=replace(
                 r,
                 ops=ops,
-                group_bytes=_take(r.group_bytes, index),
-                group_read_bytes=_take(r.group_read_bytes, index),
-                invocations_per_chunk=_take(r.invocations_per_chunk, index),
+                group_bytes=r.group_bytes[:, index],
+                group_traffic_bytes=r.group_traffic_bytes[:, index],
+                invocations_per_chunk=r.invocations_per_chunk[:, index],
                 chunk_s=r.chunk_s[index],
                 right_context_s=r.right_context_s[index],
             ),
@@ -197,16 +198,18 @@ def _stack(
         n=matrix("n"),
         batch=matrix("batch"),
         steps=matrix("steps"),
-        second_state_ratio=matrix("state_ratio"),
+        second_state_ratio=rows([state * p.state_ratio / b for p, b in zip(products, second, strict=True)])
+        if products
+        else empty,
         input_bytes_per_element=rows([act] * len(products)) if products else empty,
         second_bytes_per_element=rows(second) if products else empty,
         output_bytes_per_element=rows([act] * len(products)) if products else empty,
         partial_bytes_per_element=rows([PARTIAL_SUM_BYTES] * len(products)) if products else empty,
-        input_bytes=rows([op.inputs * act for op in ops]),
+        input_bytes=rows([op.inputs * act + op.fixed_input_bytes for op in ops]),
         output_bytes=rows([op.outputs * act for op in ops]),
         table_bytes=rows(read),
-        state_read_bytes=rows([op.state_read * state for op in ops]),
-        state_write_bytes=rows([op.state_write * state for op in ops]),
+        state_read_bytes=rows([op.state_read * state + op.fixed_state_bytes for op in ops]),
+        state_write_bytes=rows([op.state_write * state + op.fixed_state_bytes for op in ops]),
         input_outside=np.array([[float(op.from_outside)] for op in ops]),
         output_outside=np.array([[float(op.to_outside)] for op in ops]),
         vector=tuple(rows([getattr(op, kind) for op in ops]) for kind in VECTOR_KINDS),
@@ -214,7 +217,9 @@ def _stack(
         live_bytes=rows([op.live * act for op in ops], full=True),
         params=rows([op.params for op in ops]),
         weights_bytes=rows(stored),
-        state_bytes=rows([op.state * copies[c] * state for op, c in zip(ops, component, strict=True)]),
+        state_bytes=rows(
+            [(op.state * state + op.fixed_state_bytes) * copies[c] for op, c in zip(ops, component, strict=True)]
+        ),
     )
     stored_bytes, read_bytes = _group_bytes(ops, component, own_kind, groups, (weight, state), copies, points)
     used = [g for g in range(len(groups)) if np.any(stored_bytes[g] > 0)]
@@ -228,7 +233,7 @@ def _stack(
         group_component=np.array([groups[g][0] for g in used], dtype=np.int64),
         group_is_state=np.array([groups[g][1] == "state" for g in used], dtype=bool),
         group_bytes=stored_bytes[used],
-        group_read_bytes=read_bytes[used],
+        group_traffic_bytes=read_bytes[used],
         invocations_per_chunk=calls,
         chunk_s=chunk_s,
         right_context_s=np.full(points, workload.streaming.right_context_tokens * workload.token_ms / u.MS_PER_S),
@@ -246,7 +251,7 @@ def _group_bytes(
     copies: Sequence[float],
     points: int,
 ) -> tuple[FloatArray, FloatArray]:
-    """Bytes stored and bytes read per invocation of every group of persistent tensors (G, P)."""
+    """Bytes stored, and bytes read and written per invocation, of every group of persistent tensors (G, P)."""
     weight, state = bytes_per
     stored = np.zeros((len(groups), points))
     read = np.zeros((len(groups), points))
@@ -257,8 +262,8 @@ def _group_bytes(
         if op.matrix is not None:
             read[g] += op.repeat * op.matrix.weights * weight * op.matrix.steps
         s = groups.index((c, "state"))
-        stored[s] += op.repeat * op.state * copies[c] * state
-        read[s] += op.repeat * op.state_read * state
+        stored[s] += op.repeat * (op.state * state + op.fixed_state_bytes) * copies[c]
+        read[s] += op.repeat * (op.state_read + op.state_write) * state + 2.0 * op.repeat * op.fixed_state_bytes
         if op.matrix is not None and op.matrix.second == "activations":
             product = op.matrix
             read[s] += op.repeat * product.batch * product.k * product.n * product.state_ratio * state

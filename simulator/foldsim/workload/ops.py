@@ -46,6 +46,8 @@ class Op:
     state: Number = 0.0  # state elements kept between invocations
     state_read: Number = 0.0  # state elements read besides a matrix operand
     state_write: Number = 0.0
+    fixed_input_bytes: Number = 0.0  # input whose width is not the workload's to choose (audio samples)
+    fixed_state_bytes: Number = 0.0  # state of such width, read and written whole in every invocation
     exp: Number = 0.0
     divide: Number = 0.0
     multiply_add: Number = 0.0

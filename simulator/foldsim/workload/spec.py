@@ -117,6 +117,13 @@ def check_workload(workload: WorkloadSpec) -> Iterable[Problem]:
         if component.name in seen:
             yield Problem(("components", i, "name"), f"the component name {component.name!r} is used twice")
         seen.add(component.name)
+        if "chunk" in component.invoked_per and len(component.invoked_per) > 1:
+            yield Problem(
+                ("components", i, "invoked_per"),
+                "a component invoked per chunk works on all rows of the chunk, so nothing else can invoke it;"
+                " make it two components",
+                allowed="[chunk], or any of symbol, output_frame",
+            )
         names: set[str] = set()
         for j, layer in enumerate(component.layers):
             if layer.name in names:

@@ -38,12 +38,13 @@ class LogMel(Layer):
         overlap = float(self.samples_per_window - self.samples_per_hop)
         yield Op(
             "features",
-            inputs=frames * self.samples_per_hop * SAMPLE_BYTES,
+            fixed_input_bytes=frames * self.samples_per_hop * SAMPLE_BYTES,
             outputs=frames * self.bands,
             constant_bytes=(2.0 * n + filters) * TABLE_ENTRY_BYTES,
-            state=waiting + overlap,
-            state_read=waiting + overlap,
-            state_write=waiting + overlap,
+            state=waiting,
+            state_read=waiting,
+            state_write=waiting,
+            fixed_state_bytes=overlap * SAMPLE_BYTES,
             multiply_add=frames * (n + spectrum + 2.0 * bins + filters + 2.0 * self.bands),
             exp=frames * self.bands,
             live=2.0 * n + frames * self.bands,

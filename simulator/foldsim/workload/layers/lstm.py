@@ -58,7 +58,7 @@ class Lstm(Layer):
             multiply_add=total * (4.0 * width + NORM_MULTIPLY_ADDS * normed),
             divide=total * (2.0 if self.layer_norm else 0.0),
             state=2.0 * width,
-            state_read=2.0 * total * width,
-            state_write=2.0 * total * width,
+            state_read=2.0 * rows * width,
+            state_write=2.0 * rows * width,
             live=total * (gates + width) + 2.0 * rows * width,
         )
