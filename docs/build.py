@@ -22,11 +22,11 @@ from pydantic import AfterValidator, BaseModel  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
+from foldsim.explore.columns import columns  # noqa: E402
+from foldsim.explore.design_file import DesignFile  # noqa: E402
 from foldsim.hardware.spec import ProfileSpec  # noqa: E402
 from foldsim.schema import quantity  # noqa: E402
 from foldsim.schema.quantity import Quantity  # noqa: E402
-from foldsim.sweep.columns import columns  # noqa: E402
-from foldsim.sweep.design_file import DesignFile  # noqa: E402
 from foldsim.units import unit_of  # noqa: E402
 from foldsim.workload.layers import LAYER_KINDS, Layer  # noqa: E402
 from foldsim.workload.spec import WorkloadSpec  # noqa: E402

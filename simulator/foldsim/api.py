@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foldsim.explore.engine import run
+from foldsim.explore.results import Results, provenance
+from foldsim.explore.simulation import Simulation, explain
+from foldsim.explore.space import DesignSpace, FoldOptions
+from foldsim.explore.variants import Scalar, SetAxis
 from foldsim.hardware.profile import Profile, load_profile
-from foldsim.sweep.engine import run
-from foldsim.sweep.results import Results, provenance
-from foldsim.sweep.simulation import Simulation, explain
-from foldsim.sweep.space import DesignSpace, FoldOptions
-from foldsim.sweep.variants import Scalar, SetAxis
 from foldsim.workload.workload import Workload, load_workload
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from foldsim.cli.app import app
 
 
-@pytest.fixture()
+@pytest.fixture
 def foldsim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Call ``foldsim`` with arguments; the working folder is empty and traceback-free errors are asserted."""
     monkeypatch.chdir(tmp_path)

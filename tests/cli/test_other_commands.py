@@ -32,14 +32,17 @@ def test_simulate_prints_a_page_of_at_most_120_columns(foldsim: Foldsim) -> None
     assert max(map(len, result.stdout.splitlines())) <= 120
 
 
-@pytest.mark.parametrize(("arguments", "told"), [
-    (("--chunk-ms", "45", "--fold", "3"), "N = 3 does not divide"),
-    (("--chunk-ms", "45", "--fold", "3"), "45 ms is no multiple"),
-    (("--fold", "0"), "at least 1"),
-    (("--fold-layers", "1-3"), "need --fold N"),
-    (("--set", "profile.system.idle_mw=1,2"), "use foldsim sweep"),
-    (("--chunk-ms", "abc"), "valid number"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--chunk-ms", "45", "--fold", "3"), "N = 3 does not divide"),
+        (("--chunk-ms", "45", "--fold", "3"), "45 ms is no multiple"),
+        (("--fold", "0"), "at least 1"),
+        (("--fold-layers", "1-3"), "need --fold N"),
+        (("--set", "profile.system.idle_mw=1,2"), "use foldsim sweep"),
+        (("--chunk-ms", "abc"), "valid number"),
+    ],
+)
 def test_simulate_refuses(foldsim: Foldsim, arguments: tuple[str, ...], told: str) -> None:
     result = foldsim("simulate", *arguments)
     assert result.exit_code == 2
@@ -74,7 +77,9 @@ def test_profile_show_gives_value_range_and_source(foldsim: Foldsim) -> None:
 
 def test_validation_errors_exit_1_and_are_located(foldsim: Foldsim, tmp_path: Path) -> None:
     text = shipped("hw_profiles")["phone-npu"].read_text()
-    broken = text.replace("capacity_bytes:", "capacity_kb:", 1).replace("source: npu-efficiency", "source: npu-eficiency", 1)
+    broken = text.replace("capacity_bytes:", "capacity_kb:", 1).replace(
+        "source: npu-efficiency", "source: npu-eficiency", 1
+    )
     (tmp_path / "p.yaml").write_text(broken)
     result = foldsim("profile", "validate", "p.yaml")
     assert result.exit_code == 1
@@ -112,15 +117,18 @@ def test_plot_draws_what_the_rows_allow(foldsim: Foldsim, tmp_path: Path) -> Non
     assert "power-vs-chunk" in foldsim("plot", "--list").stdout
 
 
-@pytest.mark.parametrize(("arguments", "told"), [
-    (("r.csv", "-k", "powr-vs-chunk"), "did you mean 'power-vs-chunk'"),
-    (("r.csv", "-k", "roofline"), "--by op"),
-    (("r.csv", "-k", "power-vs-chunk", "-o", "x.bmp"), ".png, .svg, .pdf"),
-    (("r.csv", "-o", "x.png"), "give one -k, or a folder"),
-    (("missing.csv",), "No such file"),
-    (("broken.csv",), "not a foldsim result file"),
-    ((), "give a result file"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("r.csv", "-k", "powr-vs-chunk"), "did you mean 'power-vs-chunk'"),
+        (("r.csv", "-k", "roofline"), "--by op"),
+        (("r.csv", "-k", "power-vs-chunk", "-o", "x.bmp"), ".png, .svg, .pdf"),
+        (("r.csv", "-o", "x.png"), "give one -k, or a folder"),
+        (("missing.csv",), "No such file"),
+        (("broken.csv",), "not a foldsim result file"),
+        ((), "give a result file"),
+    ],
+)
 def test_plot_refuses(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
     assert foldsim("sweep", "-p", "phone-npu", "--chunk-ms", "160", "-o", "r.csv").exit_code == 0
     (tmp_path / "broken.csv").write_text("a,b\n1\n")

@@ -1,4 +1,5 @@
-"""Hand-made records for the model: everything is neutral (free, instant, empty) unless a test says otherwise."""
+"""Hand-made records for the model: everything is neutral (free, instant, empty) unless a test says
+otherwise."""
 
 from __future__ import annotations
 
@@ -64,7 +65,7 @@ class Group:
     """Persistent tensors of a component; read whole in every invocation unless said otherwise."""
 
     stored: Any
-    read: Any = None
+    read: Any = None  # bytes read and written by one invocation
     component: int = 0
     is_state: bool = False
 
@@ -105,7 +106,8 @@ class Maker:
 
     @classmethod
     def recogniser(cls, rows=(), groups=None, calls=(1.0,), chunk_s=(1.0,), right_context_s=0.0):
-        """A recogniser; ``calls`` are invocations per chunk of each component. ``groups`` None: none of any size."""
+        """A recogniser; ``calls`` are invocations per chunk of each component. ``groups`` None: none of any
+        size."""
         points = len(chunk_s)
         rows = rows or [Row()]
         groups = [Group(0.0)] if groups is None else groups
@@ -121,7 +123,7 @@ class Maker:
             group_component=np.array([g.component for g in groups], dtype=int),
             group_is_state=np.array([g.is_state for g in groups], dtype=bool),
             group_bytes=stacked([g.stored for g in groups]),
-            group_read_bytes=stacked([g.stored if g.read is None else g.read for g in groups]),
+            group_traffic_bytes=stacked([g.stored if g.read is None else g.read for g in groups]),
             invocations_per_chunk=stacked(calls),
             chunk_s=np.asarray(chunk_s, float),
             right_context_s=np.broadcast_to(np.asarray(right_context_s, float), (points,)),
@@ -130,14 +132,15 @@ class Maker:
     @staticmethod
     def unit(**changes):
         """One core at 1 GHz that does a MAC of 1 x 1 x 1 per cycle, overlaps everything and costs nothing."""
-        neutral = dict(
-            name="unit", weight_stationary=False, power_law=False, cores_count=1.0, clock_hz=1.0e9,
-            unroll_m_count=1.0, unroll_k_count=1.0, unroll_n_count=1.0, register_rows_count=1.0e9, weight_load_rows_per_cycle=1.0,
-            weight_load_hidden_ratio=1.0, efficiency_ratio=1.0, efficiency_rows=(), efficiency_values=(),
-            energy_pj_per_mac=0.0, vector_per_cycle=(1.0, 1.0, 1.0, 1.0), vector_pj=(0.0, 0.0, 0.0, 0.0),
-            static_mw=0.0, idle_mw=0.0, dispatch_s=0.0, overlap_ratio=1.0, law_static_mw=0.0,
-            law_dynamic_uw_per_mhz_v2=0.0, law_activity_ratio=1.0, law_stalled_ratio=1.0,
-        )  # fmt: skip
+        neutral = {
+            "name": "unit", "weight_stationary": False, "power_law": False, "cores_count": 1.0, "clock_hz": 1.0e9,
+            "unroll_m_count": 1.0, "unroll_k_count": 1.0, "unroll_n_count": 1.0, "register_rows_count": 1.0e9,
+            "weight_load_rows_per_cycle": 1.0, "weight_load_hidden_ratio": 1.0, "efficiency_ratio": 1.0,
+            "efficiency_rows": (), "efficiency_values": (), "energy_pj_per_mac": 0.0,
+            "vector_per_cycle": (1.0, 1.0, 1.0, 1.0), "vector_pj": (0.0, 0.0, 0.0, 0.0),
+            "static_mw": 0.0, "idle_mw": 0.0, "dispatch_s": 0.0, "overlap_ratio": 1.0, "law_static_mw": 0.0,
+            "law_dynamic_uw_per_mhz_v2": 0.0, "law_activity_ratio": 1.0, "law_stalled_ratio": 1.0,
+        }  # fmt: skip
         made = {**neutral, **changes}
         shape = made["unroll_m_count"] * made["unroll_k_count"] * made["unroll_n_count"]
         return UnitParams(**{"macs_per_cycle": shape, **made})
@@ -145,11 +148,12 @@ class Maker:
     @staticmethod
     def level(name="sram", **changes):
         """A scratchpad that keeps data, of 1e12 B/s, and costs nothing."""
-        neutral = dict(
-            is_cache=False, on_chip=True, keeps_data=True, writable=True, core_clock=False, capacity_bytes=1.0e6,
-            usable_ratio=1.0, bandwidth_bytes_per_s=1.0e12, bandwidth_efficiency_ratio=1.0, read_pj_per_byte=0.0,
-            write_pj_per_byte=0.0, static_mw=0.0, retention_mw=0.0, background_active_mw=0.0, background_idle_mw=0.0,
-        )  # fmt: skip
+        neutral = {
+            "is_cache": False, "on_chip": True, "keeps_data": True, "writable": True, "core_clock": False,
+            "capacity_bytes": 1.0e6, "usable_ratio": 1.0, "bandwidth_bytes_per_s": 1.0e12,
+            "bandwidth_efficiency_ratio": 1.0, "read_pj_per_byte": 0.0, "write_pj_per_byte": 0.0, "static_mw": 0.0,
+            "retention_mw": 0.0, "background_active_mw": 0.0, "background_idle_mw": 0.0,
+        }  # fmt: skip
         return LevelParams(name=name, **{**neutral, **changes})
 
     @classmethod
@@ -160,7 +164,7 @@ class Maker:
     @staticmethod
     def system(**changes):
         """The rest of a chip that costs nothing."""
-        neutral = dict(idle_mw=0.0, busy_mw=0.0, wake_uj=0.0, wake_s=0.0, runtime_bytes=0.0)
+        neutral = {"idle_mw": 0.0, "busy_mw": 0.0, "wake_uj": 0.0, "wake_s": 0.0, "runtime_bytes": 0.0}
         return SystemParams(**{**neutral, **changes})
 
     @staticmethod

@@ -11,6 +11,7 @@ from foldsim.model.energy import (
     busy_terms,
     idle_terms,
     ops_activity,
+    stack_by_cause,
     sum_by_part,
     total_activity,
 )
@@ -51,12 +52,8 @@ def by_part(terms):
 
 def chip(make):
     unit = make.unit(energy_pj_per_mac=0.3, vector_pj=(28.0, 15.0, 2.0, 0.5), static_mw=30.0, idle_mw=2.0)
-    sram = make.level(
-        read_pj_per_byte=2.0, write_pj_per_byte=3.0, static_mw=8.0, retention_mw=1.6, core_clock=True
-    )
-    dram = make.dram(
-        read_pj_per_byte=80.0, write_pj_per_byte=90.0, background_active_mw=22.5, background_idle_mw=1.3
-    )
+    sram = make.level(read_pj_per_byte=2.0, write_pj_per_byte=3.0, static_mw=8.0, retention_mw=1.6, core_clock=True)
+    dram = make.dram(read_pj_per_byte=80.0, write_pj_per_byte=90.0, background_active_mw=22.5, background_idle_mw=1.3)
     return make.hardware([unit], [sram, dram], make.system(idle_mw=3.0, busy_mw=80.0, wake_uj=100.0))
 
 
@@ -64,11 +61,12 @@ DONE = activity(1000, (10, 20, 300, 40), 1e-3, 1e-3, (500, 70), (600, 30))
 
 
 def test_at_the_reference_point_each_term_is_a_count_times_its_coefficient(make):
-    """1000 x 0.3; 10 x 28 + 20 x 15 + 300 x 2 + 40 x 0.5 = 1200; 500 x 2, 600 x 3, 70 x 80, 30 x 90; for 1 ms 30, 8, 80
-    and 22.5 mW (1 mW ms = 1e6 pJ)."""
+    """1000 x 0.3; 10 x 28, 20 x 15, 300 x 2, 40 x 0.5; 500 x 2, 600 x 3, 70 x 80, 30 x 90; for 1 ms 30, 8,
+    80 and 22.5 mW (1 mW ms = 1e6 pJ)."""
     assert pj(busy_terms(DONE, chip(make), AT_REFERENCE)) == pytest.approx(
         {
-            "MACs": 300, "vector work": 1200, "sram reads": 1000, "sram writes": 1800, "dram reads": 5600,
+            "MACs": 300, "vector exp": 280, "vector divide": 300, "vector multiply_add": 600, "vector compare": 20,
+            "sram reads": 1000, "sram writes": 1800, "dram reads": 5600,
             "dram writes": 2700, "compute static": 30e6, "sram static": 8e6, "system while busy": 80e6,
             "dram background, busy": 22.5e6,
         },
@@ -77,10 +75,12 @@ def test_at_the_reference_point_each_term_is_a_count_times_its_coefficient(make)
 
 
 def test_at_a_lower_voltage_core_energy_falls_with_its_square_and_leakage_with_it(make):
-    """V / Vref = 0.8: MACs, vector work and core-clocked SRAM times 0.64, core leakage times 0.8, DRAM and system as before."""
+    """V / Vref = 0.8: MACs, vector work and core-clocked SRAM times 0.64, core leakage times 0.8, DRAM and
+    system as before."""
     assert pj(busy_terms(DONE, chip(make), AT_LOW)) == pytest.approx(
         {
-            "MACs": 192, "vector work": 768, "sram reads": 640, "sram writes": 1152, "dram reads": 5600,
+            "MACs": 192, "vector exp": 179.2, "vector divide": 192, "vector multiply_add": 384, "vector compare": 12.8,
+            "sram reads": 640, "sram writes": 1152, "dram reads": 5600,
             "dram writes": 2700, "compute static": 24e6, "sram static": 6.4e6, "system while busy": 80e6,
             "dram background, busy": 22.5e6,
         },
@@ -105,7 +105,8 @@ def test_levels_with_their_own_clock_keep_their_voltage(make):
 
 
 def test_parts_take_their_terms(make):
-    """Compute 300 + 1200; on chip 1000 + 1800; off chip 5600 + 2700 + background 22.5e6; static 30 + 8 + 80 mW."""
+    """Compute 300 + 1200; on chip 1000 + 1800; off chip 5600 + 2700 + background 22.5e6; static 30 + 8 + 80
+    mW."""
     expected = {"compute": 1500, "onchip": 2800, "dram": 8300 + 22.5e6, "static": 118e6}
     assert by_part(busy_terms(DONE, chip(make), AT_REFERENCE)) == pytest.approx(expected, rel=1e-12)
 
@@ -130,22 +131,23 @@ AT_806_MHZ = Supply(806.4 / 2400, 0.564, 0.564 / 0.94, np.array([np.nan]))
     ],
 )
 def test_the_measured_power_law_of_a_phone_core(make, supply, dynamic_mw):
-    """P = s + k f V^2 for one busy core, as fitted to freqbench's Snapdragon 765G prime core (cpu_dvfs_fit.csv)."""
+    """P = s + k f V^2 for one busy core, as fitted to freqbench's Snapdragon 765G prime core
+    (cpu_dvfs_fit.csv)."""
     found = pj(busy_terms(activity(busy_s=1, active_s=1), make.hardware([make.unit(**LAW)]), supply))
-    assert found["power law, dynamic"] / 1e9 == pytest.approx(dynamic_mw, rel=1e-7)
+    assert found["power law, computing"] / 1e9 == pytest.approx(dynamic_mw, rel=1e-7)
+    assert "power law, waiting for memory" not in found
     assert found["power law, static"] / 1e9 == pytest.approx(133.4, rel=1e-12)
 
 
 def test_waiting_for_memory_draws_part_of_the_dynamic_power(make):
-    """Of 1 s busy 0.25 s compute; vector code draws 1.2 of CoreMark, waiting half: (0.25 + 0.5 x 0.75) x 1.2 x 742.86 =
-    557.145 mJ; two cores draw twice that, and twice the static."""
-    unit = make.unit(**LAW, law_activity_ratio=1.2, law_stalled_ratio=0.5)
-    found = pj(busy_terms(activity(busy_s=1, active_s=0.25), make.hardware([unit]), AT_2400_MHZ))
-    assert found["power law, dynamic"] / 1e9 == pytest.approx(557.145144, rel=1e-9)
-    two = make.unit(**LAW, law_activity_ratio=1.2, law_stalled_ratio=0.5, cores_count=2.0)
-    both = pj(busy_terms(activity(busy_s=1, active_s=0.25), make.hardware([two]), AT_2400_MHZ))
-    assert both["power law, dynamic"] / 1e9 == pytest.approx(1114.290288, rel=1e-9)
-    assert both["power law, static"] / 1e9 == pytest.approx(266.8, rel=1e-12)
+    """Of 1 s busy 0.25 s compute; vector code draws 1.2 of CoreMark, 891.4322304 mW, waiting half of that:
+    222.8580576 and 334.2870864 mJ; two cores draw twice that, and twice the static."""
+    for cores in (1.0, 2.0):
+        unit = make.unit(**LAW, law_activity_ratio=1.2, law_stalled_ratio=0.5, cores_count=cores)
+        found = pj(busy_terms(activity(busy_s=1, active_s=0.25), make.hardware([unit]), AT_2400_MHZ))
+        assert found["power law, computing"] / 1e9 == pytest.approx(cores * 222.8580576, rel=1e-9)
+        assert found["power law, waiting for memory"] / 1e9 == pytest.approx(cores * 334.2870864, rel=1e-9)
+        assert found["power law, static"] / 1e9 == pytest.approx(cores * 133.4, rel=1e-12)
 
 
 def test_the_power_law_stands_instead_of_energies_per_mac(make):
@@ -156,19 +158,39 @@ def test_the_power_law_stands_instead_of_energies_per_mac(make):
 
 def test_sleep_costs_retention_and_background_and_waking_costs_once(make):
     """0.1 s: unit 2, system 3, SRAM 1.6, DRAM 1.3 mW (1e8 pJ per mW); two wakes of 100 uJ."""
-    found = pj(idle_terms(one(0.1), one(2), chip(make)))
-    expected = {
-        "compute idle": 2e8, "system idle": 3e8, "sram retention": 1.6e8, "dram background, idle": 1.3e8, "waking": 2e8,
-    }  # fmt: skip
-    assert found == pytest.approx(expected, rel=1e-12)
-    assert by_part(idle_terms(one(0.1), one(2), chip(make))) == pytest.approx(
-        {"compute": 0, "onchip": 0, "dram": 1.3e8, "static": 8.6e8}, rel=1e-12
+    terms = idle_terms(one(0.1), one(0), one(2), chip(make), AT_REFERENCE)
+    assert pj(terms) == pytest.approx(
+        {
+            "compute idle": 2e8,
+            "system idle": 3e8,
+            "sram retention": 1.6e8,
+            "dram background, idle": 1.3e8,
+            "waking": 2e8,
+        },
+        rel=1e-12,
     )
+    assert by_part(terms) == pytest.approx({"compute": 0, "onchip": 0, "dram": 1.3e8, "static": 8.6e8}, rel=1e-12)
+
+
+def test_a_gap_too_short_to_sleep_in_costs_what_being_busy_costs(make):
+    """1 ms awake without work: 30 + 80 + 8 mW, DRAM's 22.5 mW of active standby; at 0.8 of the voltage 24 +
+    80 + 6.4."""
+    for supply, static_pj in ((AT_REFERENCE, 118e6), (AT_LOW, 110.4e6)):
+        terms = idle_terms(one(0), one(1e-3), one(0), chip(make), supply)
+        expected = {"compute": 0, "onchip": 0, "dram": 22.5e6, "static": static_pj}
+        assert by_part(terms) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_core_with_a_power_law_draws_its_static_power_while_it_waits_awake(make):
+    """133.4 mW each of two cores for 1 ms: they are on, as they are when busy."""
+    hardware = make.hardware([make.unit(**LAW, cores_count=2.0)])
+    terms = idle_terms(one(0), one(1e-3), one(0), hardware, AT_2400_MHZ)
+    assert by_part(terms)["static"] == pytest.approx(266.8e6, rel=1e-12)
 
 
 def test_a_transfer_is_a_read_on_one_side_and_a_write_on_the_other(make):
-    """Port 900 in, 80 out; SRAM-DRAM boundary 500 in, 20 out. SRAM reads 900 + 20 (drain) and writes 80 + 500 (fill);
-    DRAM reads 500 and writes 20. Taken three times."""
+    """Port 900 in, 80 out; SRAM-DRAM boundary 500 in, 20 out. SRAM reads 900 + 20 (drain) and writes 80 +
+    500 (fill); DRAM reads 500 and writes 20. Taken three times."""
     ops = make.ops([make.Row(2, 10, 50)])
     flows = Traffic(tuple(one(x)[None] for x in (900, 500)), tuple(one(x)[None] for x in (80, 20)))
     spent = times(ops, flows, [make.unit()], [make.level(), make.dram()])
@@ -179,7 +201,8 @@ def test_a_transfer_is_a_read_on_one_side_and_a_write_on_the_other(make):
 
 
 def test_activity_goes_to_the_unit_that_runs_the_op(make):
-    """MACs and exponentials of unit 0 and unit 1; waiting is what is left of an op's time after its own work."""
+    """MACs and exponentials of unit 0 and unit 1; waiting is what is left of an op's time after its own
+    work."""
     ops = make.ops([make.Row(2, 10, 50, unit=1, batch=4, steps=2), make.Row(exp=7, unit=0)])
     at = [np.array([[4e-6], [0.0]]), np.array([[1e-6], [2e-6]])]  # matrix, vector
     spent = Times(at[0], at[1], (np.array([[9e-6], [1e-6]]),), np.array([[1e-6], [0.0]]), np.array([[10e-6], [2e-6]]))
@@ -199,7 +222,23 @@ def test_activity_goes_to_the_unit_that_runs_the_op(make):
 
 def test_two_units_keep_their_terms_apart(make):
     """The NPU's 1000 MACs at 0.3 and the DSP's 50 exponentials at 4."""
-    hardware = make.hardware([make.unit(name="npu", energy_pj_per_mac=0.3), make.unit(name="dsp", vector_pj=(4, 4, 4, 4))])
+    hardware = make.hardware(
+        [make.unit(name="npu", energy_pj_per_mac=0.3), make.unit(name="dsp", vector_pj=(4, 4, 4, 4))]
+    )
     zero, none = one(0), (one(0),) * 4
-    done = Activity((one(1000), zero), (none, (one(50), *none[1:])), (zero, zero), (zero, zero), (zero,) * 2, (zero,) * 2, zero)
-    assert pj(busy_terms(done, hardware, AT_REFERENCE)) == pytest.approx({"npu MACs": 300, "dsp vector work": 200})
+    done = Activity(
+        (one(1000), zero), (none, (one(50), *none[1:])), (zero, zero), (zero, zero), (zero,) * 2, (zero,) * 2, zero
+    )
+    assert pj(busy_terms(done, hardware, AT_REFERENCE)) == pytest.approx({"npu MACs": 300, "dsp vector exp": 200})
+
+
+def test_terms_of_one_cause_are_added_up(make):
+    """Leakage busy and asleep move together; reads, writes and kinds of work stand alone. Nothing is lost."""
+    hardware = chip(make)
+    terms = busy_terms(DONE, hardware, AT_REFERENCE) + idle_terms(one(0.1), one(1e-3), one(2), hardware, AT_REFERENCE)
+    stacked = stack_by_cause(terms, (1,))
+    assert stacked.sum() == pytest.approx(sum(pj(terms).values()), rel=1e-12)
+    sums = stacked[:, 0].tolist()
+    # Unit 30 mW busy 1 ms + 2 mW asleep 100 ms; SRAM 8 and 1.6; system 80 and 3; DRAM background 22.5 and 1.3.
+    for cause in (30e6 + 2e8, 8e6 + 1.6e8, 80e6 + 3e8, 22.5e6 + 1.3e8):
+        assert any(x == pytest.approx(cause, rel=1e-12) for x in sums), cause

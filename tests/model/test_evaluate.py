@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foldsim.model.evaluate import Bands, evaluate
 from foldsim.model.records import map_numbers, stack, take
@@ -24,7 +26,8 @@ def chip(make, **unit):
 
 
 def product(make, **changes):
-    """One product of 4 x 64 x 96, its 6144 bytes of weights in DRAM, ten such layers, once per chunk of 1 ms."""
+    """One product of 4 x 64 x 96, its 6144 bytes of weights in DRAM, ten such layers, once per chunk of 1
+    ms."""
     row = make.Row(4, 64, 96, group=0, repeat=10, **{"live_bytes": 640.0, **changes})
     return make.recogniser([row], [make.Group(61_440)], chunk_s=(1e-3,))
 
@@ -32,10 +35,10 @@ def product(make, **changes):
 def test_ten_layers_end_to_end(make):
     """4 x 64 x 96, ten times per 1 ms chunk, weights in DRAM.
 
-    DRAM: 10 x 6144 = 61,440 B, 3.84 us, 4.9152 uJ. SRAM: read by the array 10 x (3 x 256 + 6144) = 69,120 B, filled and
-    written 10 x (6144 + 384) = 65,280 B, 0.2688 uJ; its port passes 72,960 B in 1.14 us. Array: 10 x 192 cycles = 1.92 us;
-    245,760 MACs, 0.073728 uJ. Each layer takes its largest term, DRAM's 0.384 us. Asleep 996.16 us at 3 mW: 2.98848 uJ.
-    In all 8.246208 uJ in 1 ms.
+    DRAM: 10 x 6144 = 61,440 B, 3.84 us, 4.9152 uJ. SRAM: read by the array 10 x (3 x 256 + 6144) = 69,120 B,
+    filled and written 10 x (6144 + 384) = 65,280 B, 0.2688 uJ; its port passes 72,960 B in 1.14 us. Array: 10 x
+    192 cycles = 1.92 us; 245,760 MACs, 0.073728 uJ. Each layer takes its largest term, DRAM's 0.384 us. Asleep
+    996.16 us at 3 mW: 2.98848 uJ. In all 8.246208 uJ in 1 ms.
     """
     result = evaluate(product(make), make.bands(chip(make)), placement_policy="dram")
     assert result.dram_bytes_per_chunk[0] == 61_440
@@ -51,7 +54,8 @@ def test_ten_layers_end_to_end(make):
 
 
 def test_a_component_at_another_rate(make):
-    """A joiner called 30 times in a chunk of 1 s, 1000 bytes of DRAM each: 30,000 B/s; a predictor 4 times, 8000."""
+    """A joiner called 30 times in a chunk of 1 s, 1000 bytes of DRAM each: 30,000 B/s; a predictor 4 times,
+    8000."""
     rows = [make.Row(1, 10, 100, component=0, group=0), make.Row(1, 80, 100, component=1, group=1)]
     groups = [make.Group(1000, component=0), make.Group(8000, component=1)]
     recogniser = make.recogniser(rows, groups, calls=(30, 4))
@@ -127,10 +131,10 @@ def test_clock_ratio_is_to_the_reference_point(make):
     """Reference 800 MHz: 400 MHz runs at half the clock, at 0.8 of the voltage."""
     recogniser, bands = timed(make, three_points(make), 80e6)
     supply = evaluate(recogniser, bands, "p0").supply
-    assert supply.clock_ratio[0] == 0.5
-    assert supply.voltage_v[0] == 0.60
-    assert supply.voltage_ratio[0] == pytest.approx(0.8, rel=1e-12)
-    assert np.isnan(supply.static_mw[0])
+    assert np.ravel(supply.clock_ratio).tolist() == [0.5]
+    assert np.ravel(supply.voltage_v).tolist() == [0.60]
+    assert np.ravel(supply.voltage_ratio).tolist() == [pytest.approx(0.8, rel=1e-12)]
+    assert np.isnan(supply.static_mw).all()
 
 
 @pytest.mark.parametrize(("policy", "static_mw"), [("p2", 10.0), ("p0", 8.0)])
@@ -166,7 +170,8 @@ def test_an_unknown_policy_is_refused(make):
 def test_low_and_high_use_their_own_coefficients_and_the_nominal_time(make):
     """DRAM at 80 (56 to 144) pJ/B, sleep at 3 (0 to 15) mW, the rest as nominal.
 
-    61,440 B: 4.9152 mW nominal, 3.44064 low, 8.84736 high; 0.342528 mW of compute and SRAM; asleep 0.99616 of the time.
+    61,440 B: 4.9152 mW nominal, 3.44064 low, 8.84736 high; 0.342528 mW of compute and SRAM; asleep 0.99616 of
+    the time.
     """
     nominal = chip(make)
 
@@ -195,7 +200,9 @@ def test_numbers_may_be_arrays_over_design_points(make):
     together = evaluate(three, make.bands(stack(variants)))
     alone = [evaluate(product(make), make.bands(v)) for v in variants]
     assert together.nominal.power_mw.tolist() == pytest.approx([r.nominal.power_mw[0] for r in alone], rel=1e-12)
-    assert together.dram_bytes_per_chunk.tolist() == pytest.approx([r.dram_bytes_per_chunk[0] for r in alone], rel=1e-12)
+    assert together.dram_bytes_per_chunk.tolist() == pytest.approx(
+        [r.dram_bytes_per_chunk[0] for r in alone], rel=1e-12
+    )
     assert together.dram_bytes_per_chunk[2] == 0
 
 
@@ -211,3 +218,25 @@ def test_stack_and_take_rebuild_records(make):
     with pytest.raises(ValueError, match="structure"):
         stack([make.hardware(levels=[a]), make.hardware(levels=[a, b])])
     assert map_numbers(lambda numbers: numbers[0] * 2, [a]).capacity_bytes == 2.0
+
+
+@given(
+    k=st.integers(1, 600), n=st.integers(1, 600), m=st.integers(1, 40), chunk=st.floats(0.01, 2),
+    more=st.integers(1, 500), read=st.floats(0, 300), extra=st.floats(0.1, 300), sram=st.floats(1e3, 1e6),
+)  # fmt: skip
+def test_a_larger_product_and_a_dearer_byte_cost_more(make, k, n, m, chunk, more, read, extra, sram):
+    """Hand-made chip: widening the product adds MACs and weight bytes, so energy; so does a dearer byte."""
+
+    def power(columns, pj):
+        unit = make.unit(unroll_k_count=8.0, unroll_n_count=8.0, energy_pj_per_mac=0.3, static_mw=10.0)
+        levels = [
+            make.level(capacity_bytes=sram, read_pj_per_byte=1.0, bandwidth_bytes_per_s=1e10),
+            make.dram(read_pj_per_byte=pj, bandwidth_bytes_per_s=1e9),
+        ]
+        row = make.Row(m, k, columns, group=0, input_outside=1, output_outside=1)
+        recogniser = make.recogniser([row], [make.Group(k * columns)], chunk_s=(chunk,))
+        result = evaluate(recogniser, make.bands(make.hardware([unit], levels)), placement_policy="dram")
+        return float(result.nominal.power_mw[0])
+
+    assert power(n + more, read) > power(n, read) * (1 - 1e-12)
+    assert power(n, read + extra) > power(n, read)

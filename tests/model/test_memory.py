@@ -36,7 +36,11 @@ def test_on_chip_bytes_are_what_found_room_there(make):
 
 def test_on_chip_levels_add_up(make):
     """300 live bytes in the inner level; 1000 weight bytes in the next."""
-    levels = [make.level("l1", capacity_bytes=400, keeps_data=False), make.level("l2", capacity_bytes=1600), make.dram()]
+    levels = [
+        make.level("l1", capacity_bytes=400, keeps_data=False),
+        make.level("l2", capacity_bytes=1600),
+        make.dram(),
+    ]
     assert counted(make, levels, [make.Group(1000)]).onchip_bytes[0] == 1300
 
 

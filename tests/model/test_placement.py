@@ -1,4 +1,5 @@
-"""Homes of weights and state. Every level keeps one eighth free for streaming: 1600 bytes leave 1400 for residents."""
+"""Homes of weights and state. Every level keeps one eighth free for streaming: 1600 bytes leave 1400 for
+residents."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ def served(placement, level, group, point=0):
 
 
 def test_a_scratchpad_is_filled_by_reads_per_second_per_byte(make):
-    """1400 bytes: the 1000 read 10 times a second whole, then 400 of the 800 read 5 times; nothing of the rarest."""
+    """1400 bytes: the 1000 read 10 times a second whole, then 400 of the 800 read 5 times; nothing of the
+    rarest."""
     groups = [make.Group(500, component=2), make.Group(800, component=1), make.Group(1000, component=0)]
     recogniser = make.recogniser(groups=groups, calls=(10, 5, 1))
     placement = place(recogniser, [make.level(capacity_bytes=1600), make.dram()])
@@ -27,7 +29,8 @@ def test_a_scratchpad_is_filled_by_reads_per_second_per_byte(make):
 
 
 def test_a_table_of_which_one_row_is_read_comes_last(make):
-    """A 1000-byte table of which 10 bytes are read 50 times a second: 0.5 reads per byte and second, less than 1."""
+    """A 1000-byte table of which 10 bytes are read 50 times a second: 0.5 reads per byte and second, less
+    than 1."""
     groups = [make.Group(1000, read=10, component=0), make.Group(1200, component=1)]
     recogniser = make.recogniser(groups=groups, calls=(50, 1))
     placement = place(recogniser, [make.level(capacity_bytes=1600), make.dram()])
@@ -36,7 +39,8 @@ def test_a_table_of_which_one_row_is_read_comes_last(make):
 
 
 def test_the_chunk_decides_who_is_read_more_often(make):
-    """Once per chunk against 4 times per second: at 160 ms the former wins (6.25 / s), at 320 ms the latter (3.125)."""
+    """Once per chunk against 4 times per second: at 160 ms the former wins (6.25 / s), at 320 ms the latter
+    (3.125)."""
     groups = [make.Group(1400, component=0), make.Group(1400, component=1)]
     recogniser = make.recogniser(groups=groups, calls=(1, [4 * 0.16, 4 * 0.32]), chunk_s=(0.16, 0.32))
     placement = place(recogniser, [make.level(capacity_bytes=1600), make.dram()])
@@ -101,7 +105,8 @@ def test_a_pinned_group_that_does_not_fit_is_told(make):
 
 
 def test_state_goes_before_weights_when_only_flash_is_further_out(make):
-    """Flash cannot be written: the 600 bytes of state take SRAM first, then 800 of the 1000 far busier weight bytes."""
+    """Flash cannot be written: the 600 bytes of state take SRAM first, then 800 of the 1000 far busier
+    weight bytes."""
     groups = [make.Group(1000, component=0), make.Group(600, component=1, is_state=True)]
     recogniser = make.recogniser(groups=groups, calls=(100, 1))
     flash = make.level("flash", writable=False, capacity_bytes=1e6)
@@ -112,8 +117,29 @@ def test_state_goes_before_weights_when_only_flash_is_further_out(make):
     assert with_dram.served_ratio[0, :, 0].tolist() == pytest.approx([1.0, 400 / 600], rel=1e-12)
 
 
+@pytest.mark.parametrize(("policy", "pinned"), [("auto", ()), ("dram", ()), ("pinned", (0,))])
+def test_state_keeps_its_only_home_under_every_policy(make, policy, pinned):
+    """600 bytes of state beside flash: in SRAM even when weights were asked to stay out or were pinned
+    there."""
+    groups = [make.Group(1400 if policy == "auto" else 800, component=0), make.Group(600, component=1, is_state=True)]
+    recogniser = make.recogniser(groups=groups, calls=(100, 1))
+    flash = make.level("flash", writable=False, capacity_bytes=1e6)
+    placement = place(recogniser, [make.level(capacity_bytes=1600), flash], policy, pinned)
+    assert placement.served_ratio[:, 1, 0].tolist() == [1.0, 0.0]
+    assert placement.overflow_bytes[0] == 0
+
+
+def test_activations_cannot_spill_into_flash(make):
+    """1000 live bytes, 700 of room in SRAM; flash outside takes none of the other 300."""
+    recogniser = make.recogniser([make.Row(live_bytes=1000)])
+    flash = make.level("flash", writable=False, capacity_bytes=1e6)
+    assert place(recogniser, [make.level(capacity_bytes=800), flash]).overflow_bytes[0] == pytest.approx(300)
+    assert place(recogniser, [make.level(capacity_bytes=800), make.dram()]).overflow_bytes[0] == 0
+
+
 def test_state_goes_to_the_last_writable_level_inside_flash(make):
-    """SRAM, then DRAM, then flash: SRAM goes by use, DRAM takes what is left of the state, flash never holds any."""
+    """SRAM, then DRAM, then flash: SRAM goes by use, DRAM takes what is left of the state, flash never holds
+    any."""
     groups = [make.Group(1400, component=0), make.Group(600, component=1, is_state=True)]
     recogniser = make.recogniser(groups=groups, calls=(100, 1))
     levels = [make.level(capacity_bytes=1600), make.dram(capacity_bytes=1e4), make.level("flash", writable=False)]
@@ -131,7 +157,8 @@ def test_state_without_a_writable_home_overflows_by_what_does_not_fit(make):
 
 
 def test_weights_beyond_the_last_level_overflow_and_are_still_read_from_it(make):
-    """5000 bytes of weights in 1400 inside and 1000 outside (all of it usable but what activations take): 2600 lost."""
+    """5000 bytes of weights in 1400 inside and 1000 outside (all of it usable but what activations take):
+    2600 lost."""
     recogniser = make.recogniser(groups=[make.Group(5000)])
     placement = place(recogniser, [make.level(capacity_bytes=1600), make.dram(capacity_bytes=1000)])
     assert placement.overflow_bytes[0] == pytest.approx(2600)

@@ -33,17 +33,21 @@ def test_work_that_just_fills_the_chunk_is_real_time():
 
 
 def test_without_time_to_wake_the_device_stays_awake():
-    """159.5 ms of work leave 0.5 ms, less than the 1 ms of waking: it does not sleep, so it does not wake either."""
+    """159.5 ms of work leave 0.5 ms, less than the 1 ms of waking: it does not sleep, so it does not wake
+    either."""
     p = plan(0.1595)
-    assert (p.wakes[0], p.wake_s[0], p.realtime[0]) == (0.0, 0.0, True)
+    assert (p.wakes[0], p.wake_s[0], p.idle_s[0], p.realtime[0]) == (0.0, 0.0, 0.0, True)
+    assert p.waiting_s[0] == pytest.approx(0.0005, rel=1e-9)
 
 
 def test_the_period_is_always_spent_once():
-    """Waking + work + idle = the chunk wherever the work fits in it."""
+    """Waking + work + sleep + waiting awake = the chunk wherever the work fits in it; never both of the
+    last."""
     busy = np.linspace(0.0, 0.16, 1001)
     p = schedule(busy, np.full(busy.shape, 0.16), 0.003)
-    assert p.wake_s + p.busy_s + p.idle_s == pytest.approx(np.full(busy.shape, 0.16), rel=1e-12)
-    assert (p.idle_s >= 0).all()
+    assert p.wake_s + p.busy_s + p.idle_s + p.waiting_s == pytest.approx(np.full(busy.shape, 0.16), rel=1e-12)
+    assert (np.minimum(p.idle_s, p.waiting_s) == 0).all()
+    assert (np.maximum(p.idle_s, p.waiting_s) >= 0).all()
 
 
 def worked(make, busy_s, chunk_s=0.16):
@@ -70,8 +74,9 @@ def worked(make, busy_s, chunk_s=0.16):
 def test_average_power_of_one_chunk(make):
     """10 ms of work in 160 ms, 1 ms of waking, 149 ms asleep.
 
-    MACs 300 uJ; SRAM 100 uJ; DRAM 3200 uJ; busy 10 ms x (30 + 8 + 80) mW = 1180 uJ static and 225 uJ of DRAM background;
-    asleep 149 ms x (2 + 3 + 1.6) mW = 983.4 uJ and 193.7 uJ of self-refresh; waking 100 uJ. In all 6282.1 uJ per 0.16 s.
+    MACs 300 uJ; SRAM 100 uJ; DRAM 3200 uJ; busy 10 ms x (30 + 8 + 80) mW = 1180 uJ static and 225 uJ of DRAM
+    background; asleep 149 ms x (2 + 3 + 1.6) mW = 983.4 uJ and 193.7 uJ of self-refresh; waking 100 uJ. In all
+    6282.1 uJ per 0.16 s.
     """
     p = worked(make, 0.010)
     assert p.energy_per_chunk_uj[0] == pytest.approx(6282.1, rel=1e-12)
@@ -94,3 +99,16 @@ def test_power_of_a_design_that_is_not_real_time_is_energy_per_second_of_audio(m
     p = worked(make, 0.320)
     assert p.energy_per_chunk_uj[0] == pytest.approx(300 + 100 + 3200 + 37_760 + 7_200, rel=1e-12)
     assert p.power_mw[0] == pytest.approx(48.56 / 0.16, rel=1e-12)
+
+
+def test_power_of_a_design_that_waits_awake(make):
+    """159.5 ms of work, 0.5 ms awake: 160 ms x (118 + 22.5) mW = 22,480 uJ, and 3600 uJ of work."""
+    p = worked(make, 0.1595)
+    assert p.energy_per_chunk_uj[0] == pytest.approx(3600 + 22_480, rel=1e-9)
+
+
+def test_power_does_not_jump_where_sleep_begins_but_for_waking(make):
+    """A hair less work and the device sleeps: the gap is spent waking (100 uJ) instead of awake (1 ms x
+    140.5 mW)."""
+    before, after = (worked(make, busy).energy_per_chunk_uj[0] for busy in (0.159 - 1e-9, 0.159 + 1e-9))
+    assert after - before == pytest.approx(140.5 - 100, rel=1e-3)

@@ -42,6 +42,16 @@ def test_with_many_rows_loading_hides_or_adds(make):
     assert cycles(make, make.Row(128, 64, 96), weight_load_hidden_ratio=0.0, **ARRAY) == 960
 
 
+def test_more_rows_than_accumulators_load_the_weights_again(make):
+    """128 rows, accumulators for 64: two passes of 64, each with its own loading: 6 x 2 x max(64, 32), or 6
+    x 2 x 96."""
+    assert cycles(make, make.Row(128, 64, 96), register_rows_count=64.0, **ARRAY) == 768
+    exposed = cycles(make, make.Row(128, 64, 96), register_rows_count=64.0, weight_load_hidden_ratio=0.0, **ARRAY)
+    assert exposed == 1152
+    # Accumulators for 16: eight passes of 16 that loading outlasts, 6 x 8 x 32.
+    assert cycles(make, make.Row(128, 64, 96), register_rows_count=16.0, **ARRAY) == 1536
+
+
 def test_loading_four_rows_of_weights_per_cycle_takes_eight_cycles(make):
     """6 x max(4, 32 / 4)."""
     assert cycles(make, make.Row(4, 64, 96), weight_load_rows_per_cycle=4.0, **ARRAY) == 48
@@ -86,10 +96,9 @@ def test_every_op_runs_on_its_own_unit(make):
     [(1, 0.4), (2, 0.575), (4, 0.75), (8, 0.875), (16, 1.0), (64, 1.0)],
 )
 def test_efficiency_is_linear_in_the_logarithm_of_rows(make, m, share):
-    """0.4 at 1 row, 0.75 at 4, 1 at 16: two rows are half-way to 4, eight rows half-way from 4 to 16; times 0.7."""
-    unit = make.unit(
-        efficiency_ratio=0.7, efficiency_rows=(1.0, 4.0, 16.0), efficiency_values=(0.4, 0.75, 1.0)
-    )
+    """0.4 at 1 row, 0.75 at 4, 1 at 16: two rows are half-way to 4, eight rows half-way from 4 to 16; times
+    0.7."""
+    unit = make.unit(efficiency_ratio=0.7, efficiency_rows=(1.0, 4.0, 16.0), efficiency_values=(0.4, 0.75, 1.0))
     found = efficiency(make.ops([make.Row(m, 8, 8)]), [unit])
     assert np.broadcast_to(found, (1, 1))[0, 0] == pytest.approx(0.7 * share, rel=1e-12)
 
@@ -113,8 +122,8 @@ def spent(make, overlap, clock_ratio=1.0, **unit):
         make.level(core_clock=True, bandwidth_bytes_per_s=40e9),
         make.dram(bandwidth_bytes_per_s=16e9, bandwidth_efficiency_ratio=0.5),
     ]
-    unit = make.unit(overlap_ratio=overlap, dispatch_s=1e-6, **unit)
-    return times(ops, moved(1, 40_000, 80_000), [unit], levels, clock_ratio)
+    units = [make.unit(overlap_ratio=overlap, dispatch_s=1e-6, **unit)]
+    return times(ops, moved(1, 40_000, 80_000), units, levels, clock_ratio)
 
 
 def test_every_term_in_microseconds(make):
@@ -145,8 +154,8 @@ def test_efficiency_stretches_matrix_time_only(make):
 
 
 def test_vector_work_by_kind_over_cores(make):
-    """100 exp at 0.5, 60 divisions at 2, 400 multiply-adds at 8, 80 comparisons at 16 per cycle: 200 + 30 + 50 + 5 = 285
-    cycles, over 3 cores at 1 GHz 95 ns."""
+    """100 exp at 0.5, 60 divisions at 2, 400 multiply-adds at 8, 80 comparisons at 16 per cycle: 200 + 30 +
+    50 + 5 = 285 cycles, over 3 cores at 1 GHz 95 ns."""
     ops = make.ops([make.Row(exp=100, divide=60, multiply_add=400, compare=80)])
     unit = make.unit(cores_count=3.0, vector_per_cycle=(0.5, 2.0, 8.0, 16.0))
     found = times(ops, moved(1, 0), [unit], [make.dram()])
@@ -160,7 +169,8 @@ positive = st.floats(0.5, 1e6)
 @given(m=positive, k=positive, n=positive, exps=st.floats(0, 1e6), inner=st.floats(0, 1e9), outer=st.floats(0, 1e9),
        overlap=st.floats(0, 1), hidden=st.floats(0, 1), share=st.floats(0.1, 1))  # fmt: skip
 def test_no_op_is_faster_than_any_of_its_bounds(make, m, k, n, exps, inner, outer, overlap, hidden, share):
-    """MACs over peak rate, elements over vector rate, bytes over peak bandwidth; and never slower than their sum."""
+    """MACs over peak rate, elements over vector rate, bytes over peak bandwidth; and never slower than their
+    sum."""
     m, k, n = np.ceil([m, k, n])
     unit = make.unit(weight_load_hidden_ratio=hidden, efficiency_ratio=share, overlap_ratio=overlap, **ARRAY)
     levels = [make.level(bandwidth_bytes_per_s=40e9), make.dram(bandwidth_bytes_per_s=16e9)]

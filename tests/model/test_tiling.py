@@ -1,4 +1,5 @@
-"""The closed form of tiled traffic against an exhaustive search written from the definition of a tiled loop nest."""
+"""The closed form of tiled traffic against an exhaustive search written from the definition of a tiled loop
+nest."""
 
 from __future__ import annotations
 
@@ -17,12 +18,19 @@ def tile_sizes(extent: int) -> np.ndarray:
     return np.unique([-(-extent // count) for count in range(1, extent + 1)])
 
 
-def exhaustive_bytes(m: int, k: int, n: int, capacity: float, widths: tuple[float, float, float],
-                     outside: tuple[bool, bool, bool] = (True, True, True)) -> float:
+def exhaustive_bytes(
+    m: int,
+    k: int,
+    n: int,
+    capacity: float,
+    widths: tuple[float, float, float],
+    outside: tuple[bool, bool, bool] = (True, True, True),
+) -> float:
     """Least traffic over all tile sizes and all six loop orders.
 
-    An operand's tile is loaded anew whenever a loop advances that it depends on, or that lies outside one that it depends
-    on. Results leave once per visit and return once per visit but the first; partial sums are 4 bytes wide.
+    An operand's tile is loaded anew whenever a loop advances that it depends on, or that lies outside one that
+    it depends on. Results leave once per visit and return once per visit but the first; partial sums are 4
+    bytes wide.
     """
     a, b, c = widths
     tm, tk, tn = np.meshgrid(tile_sizes(m), tile_sizes(k), tile_sizes(n), indexing="ij")
@@ -34,8 +42,10 @@ def exhaustive_bytes(m: int, k: int, n: int, capacity: float, widths: tuple[floa
     counts = {"m": np.ceil(m / tm), "k": np.ceil(k / tk), "n": np.ceil(n / tn)}
     best = np.inf
     for order in permutations("mkn"):
+
         def visits(needs: str, order: tuple[str, ...] = order) -> np.ndarray:
-            """How often the whole operand passes: counts of foreign loops outside its innermost moving own loop."""
+            """How often the whole operand passes: counts of foreign loops outside its innermost moving own
+            loop."""
             times, pending = np.ones(tm.shape), np.ones(tm.shape)
             for loop in order:  # outermost first
                 if loop in needs:
@@ -48,31 +58,44 @@ def exhaustive_bytes(m: int, k: int, n: int, capacity: float, widths: tuple[floa
 
         again = visits("mn") - 1.0
         cost = (
-            use_a * a * m * k * visits("mk") + use_b * b * k * n * visits("kn")
+            use_a * a * m * k * visits("mk")
+            + use_b * b * k * n * visits("kn")
             + use_c * (c * m * n + 2 * PARTIAL_BYTES * m * n * again)
         )
         best = min(best, float(cost.min()))
     return best
 
 
-def closed_form_bytes(m: int, k: int, n: int, capacity: float, widths: tuple[float, float, float],
-                      outside: tuple[bool, bool, bool] = (True, True, True)) -> float:
+def closed_form_bytes(
+    m: int,
+    k: int,
+    n: int,
+    capacity: float,
+    widths: tuple[float, float, float],
+    outside: tuple[bool, bool, bool] = (True, True, True),
+) -> float:
     one = np.ones(1)
     tiles = tiled_traffic(
-        m * one, k * one, n * one, capacity * one, tuple(w * one for w in (*widths, PARTIAL_BYTES)),
-        tuple(float(o) * one for o in outside),
+        m * one,
+        k * one,
+        n * one,
+        capacity * one,
+        (widths[0] * one, widths[1] * one, widths[2] * one, PARTIAL_BYTES * one),
+        (outside[0] * one, outside[1] * one, outside[2] * one),
     )
     return float((tiles.first_in + tiles.second_in + tiles.partial_in + tiles.result_out)[0])
 
 
-def random_products(count: int, largest: int, seed: int) -> list[tuple[int, int, int, float, tuple[float, float, float]]]:
+def random_products(
+    count: int, largest: int, seed: int
+) -> list[tuple[int, int, int, float, tuple[float, float, float]]]:
     random = np.random.default_rng(seed)
     products = []
     for _ in range(count):
         m, k, n = (int(x) for x in np.exp(random.uniform(0, np.log(largest), 3)))
-        widths = tuple(float(w) for w in random.choice([1.0, 2.0, 4.0], 3))
-        most = widths[0] * m * k + widths[1] * k * n + PARTIAL_BYTES * m * n
-        products.append((m, k, n, float(np.exp(random.uniform(np.log(12), np.log(max(most, 13))))), widths))
+        a, b, c = (float(w) for w in random.choice([1.0, 2.0, 4.0], 3))
+        most = a * m * k + b * k * n + PARTIAL_BYTES * m * n
+        products.append((m, k, n, float(np.exp(random.uniform(np.log(12), np.log(max(most, 13))))), (a, b, c)))
     return products
 
 
@@ -87,13 +110,17 @@ def relative_errors(count: int, largest: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize(("count", "largest", "seed"), [(600, 64, 1), (150, 400, 2)])
 def test_closed_form_equals_exhaustive_search(count: int, largest: int, seed: int) -> None:
     errors = relative_errors(count, largest, seed)
-    print(f"\n{count} products up to {largest}: exact {np.mean(np.abs(errors) < 1e-9):.1%}, "
-          f"median {np.median(errors):.2e}, 99 % {np.quantile(errors, 0.99):.2e}, worst {errors.max():.2e}")
+    print(
+        f"\n{count} products up to {largest}: exact {np.mean(np.abs(errors) < 1e-9):.1%}, "
+        f"median {np.median(errors):.2e}, 99 % {np.quantile(errors, 0.99):.2e}, worst {errors.max():.2e}"
+    )
     assert errors.min() > -1e-9  # never less than what is possible
     assert errors.max() < 0.02
 
 
-@pytest.mark.parametrize("outside", [(False, True, False), (True, True, False), (True, False, True), (False, True, True)])
+@pytest.mark.parametrize(
+    "outside", [(False, True, False), (True, True, False), (True, False, True), (False, True, True)]
+)
 def test_resident_operands_cost_nothing(outside: tuple[bool, bool, bool]) -> None:
     for m, k, n, capacity, widths in random_products(100, 48, 3):
         least = exhaustive_bytes(m, k, n, capacity, widths, outside)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from foldsim.model.placement import place
-from foldsim.model.traffic import boundary_traffic, port_traffic, traffic
+from foldsim.model.traffic import port_traffic, traffic
 
 
 def across(make, row, levels, groups=None, policy="auto"):
     """Bytes inward and outward across the boundary outside the innermost level."""
     recogniser = make.recogniser([row], groups)
-    placement = place(recogniser, levels, policy)
-    inward, outward = boundary_traffic(recogniser.ops, placement, 0, levels)
-    return inward[0, 0], outward[0, 0]
+    flows = traffic(recogniser.ops, place(recogniser, levels, policy), [make.unit()], levels)
+    return flows.inward[1][0, 0], flows.outward[1][0, 0]
 
 
 def at_port(make, row, **unit):
@@ -22,7 +21,8 @@ def at_port(make, row, **unit):
 
 
 def test_the_array_reads_inputs_per_column_tile_and_weights_per_block_of_rows(make):
-    """4 x 64 x 96 on 32 columns: inputs 4 x 64 thrice = 768, weights 64 x 96 = 6144 once, results 4 x 96 = 384."""
+    """4 x 64 x 96 on 32 columns: inputs 4 x 64 thrice = 768, weights 64 x 96 = 6144 once, results 4 x 96 =
+    384."""
     row = make.Row(4, 64, 96)
     assert at_port(make, row, unroll_n_count=32.0, register_rows_count=64.0) == (6912, 384)
     # Accumulators for two rows only: the weights pass twice.
@@ -32,16 +32,23 @@ def test_the_array_reads_inputs_per_column_tile_and_weights_per_block_of_rows(ma
 
 
 def test_products_in_a_batch_and_in_sequence_multiply(make):
-    """2 products, 3 times each, 2-byte inputs, half-byte weights, 4-byte results: 6 (768 x 2 + 6144 / 2), 6 x 384 x 4."""
+    """2 products, 3 times each, 2-byte inputs, half-byte weights, 4-byte results: 6 (768 x 2 + 6144 / 2), 6
+    x 384 x 4."""
     row = make.Row(4, 64, 96, batch=2, steps=3, input_width=2, second_width=0.5, output_width=4)
     assert at_port(make, row, unroll_n_count=32.0) == (6 * (1536 + 3072), 6 * 1536)
 
 
-def test_vector_work_and_tables_pass_the_port_once(make):
+def test_vector_work_tables_and_state_pass_the_port_once(make):
     row = make.Row(input_bytes=100, output_bytes=40, table_bytes=7, state_read_bytes=5, state_write_bytes=3)
-    inward, outward = at_port(make, row)
-    assert inward == 100 + 7 + 5
-    assert outward == 40
+    assert at_port(make, row) == (100 + 7 + 5, 40 + 3)
+
+
+def test_state_that_a_product_makes_is_written_as_its_result(make):
+    """New keys and values leave the array once, as results; 20 bytes of them go on to their home."""
+    row = make.Row(4, 64, 96, state_write_bytes=20, state_group=0)
+    assert at_port(make, row, unroll_n_count=96.0) == (256 + 6144, 384)
+    levels = [make.level(capacity_bytes=1e5), make.dram()]
+    assert across(make, row, levels, [make.Group(100, is_state=True)], "dram")[1] == 20
 
 
 def test_weights_stream_in_once_while_activations_stay_inside(make):
@@ -79,7 +86,8 @@ def test_tables_and_state_cross_by_the_share_of_their_group(make):
 
 
 def test_keys_come_partly_from_the_cache_of_earlier_chunks(make):
-    """Scores, two heads, 8 x 40 keys each, three quarters of them cached in DRAM: 2 x 320 x 0.75 = 480 bytes."""
+    """Scores, two heads, 8 x 40 keys each, three quarters of them cached in DRAM: 2 x 320 x 0.75 = 480
+    bytes."""
     row = make.Row(4, 8, 40, batch=2, second_is_weight=False, second_state_ratio=0.75, state_group=0)
     levels = [make.level(capacity_bytes=1e5), make.dram()]
     groups = [make.Group(480, is_state=True)]
@@ -98,7 +106,8 @@ def test_activations_that_do_not_fit_cross_both_ways(make):
 
 @pytest.mark.parametrize(("capacity", "passes"), [(2.0e4, 1), (1.0e4, 1), (9.9e3, 5), (4.0e3, 5)])
 def test_serial_steps_read_the_weights_again_unless_they_fit(make, capacity, passes):
-    """An LSTM's 100 x 100 bytes, five frames one after the other: once if 10,000 bytes stay, else five times."""
+    """An LSTM's 100 x 100 bytes, five frames one after the other: once if 10,000 bytes stay, else five
+    times."""
     row = make.Row(1, 100, 100, steps=5, group=0)
     levels = [make.level(capacity_bytes=capacity), make.dram()]
     inward, _ = across(make, row, levels, [make.Group(1e4)], "dram")
@@ -117,8 +126,8 @@ def test_residents_and_live_activations_leave_less_room_for_serial_weights(make)
 def test_a_product_that_exceeds_the_level_re_reads(make):
     """256 x 256 x 256 with activations outside, 4 KiB: far more than the 196,608 bytes of its operands cross.
 
-    Keeping t x t results (4 bytes each) with strips of 2 t fits 4096 bytes for t = 31: 9 x 9 tiles, so both operands
-    pass 9 times, 2 x 9 x 65,536 + 65,536 = 1,245,184; no schedule of this kind does it with less than
+    Keeping t x t results (4 bytes each) with strips of 2 t fits 4096 bytes for t = 31: 9 x 9 tiles, so both
+    operands pass 9 times, 2 x 9 x 65,536 + 65,536 = 1,245,184; no schedule of this kind does it with less than
     2 m k n / sqrt(S / 4) = 1,048,576 operand bytes.
     """
     row = make.Row(256, 256, 256, group=0, input_outside=1, output_outside=1)

@@ -1,8 +1,9 @@
 """The shipped Emformer transducer against the counts of the real modules.
 
-``data/emformer_counts.json`` was recorded by ``tools/count_emformer.py`` from torchaudio's module (folded variants: a
-reference module written from the definition, inside torchaudio's layer). One-layer goldens marked "facts" are counts of
-PyTorch modules at other settings: T new tokens, L cached, width D, H heads, feedforward F, factor N.
+``data/emformer_counts.json`` was recorded by ``tools/count_emformer.py`` from torchaudio's module (folded
+variants: a reference module written from the definition, inside torchaudio's layer). One-layer goldens marked
+"facts" are counts of PyTorch modules at other settings: T new tokens, L cached, width D, H heads, feedforward
+F, factor N.
 """
 
 from __future__ import annotations
@@ -156,7 +157,8 @@ def test_macs_of_one_encoder_invocation(emformer, variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_softmax_elements_and_rows(emformer, variant):
-    """Exponentials grow with N where heads divide by N, with N^2 where heads are kept; rows (divisions) follow heads."""
+    """Exponentials grow with N where heads divide by N, with N^2 where heads are kept; rows (divisions)
+    follow heads."""
     workload = folded(emformer, variant)
     for tokens, chunk in each_chunk(variant):
         counted = Counted(workload, tokens)
@@ -255,7 +257,8 @@ components:
 def test_folded_attention_and_feedforward(
     workload_from, n, heads, attention, macs, exps, feedforward, feedforward_macs
 ):
-    """Facts, T 4, L 30, D 512, H 8, F 2048: counted from a PyTorch module; the cache is 30,720 elements at every N."""
+    """Facts, T 4, L 30, D 512, H 8, F 2048: counted from a PyTorch module; the cache is 30,720 elements at
+    every N."""
     workload = one_layer(workload_from, 512, 8, 2048, 4, 30).fold(n, "all", "attention+feedforward", heads)
     counted = Counted(workload, 4)
     assert counted.params(*PROJECTIONS) == attention
@@ -279,7 +282,8 @@ def test_an_emformer_layer_with_memory_and_lookahead(workload_from):
 @pytest.mark.parametrize(("n", "keys"), [(2, 512), (4, 256)])
 @pytest.mark.parametrize("tokens", [1, 4, 16])
 def test_break_even_of_folded_attention_in_macs(workload_from, n, keys, tokens):
-    """Facts: attention of width 512 does the same MACs folded and unfolded at 2 D / N keys, whatever the chunk."""
+    """Facts: attention of width 512 does the same MACs folded and unfolded at 2 D / N keys, whatever the
+    chunk."""
     layer = one_layer(workload_from, 512, 8, 2048, tokens, keys - tokens)
     both = [Counted(w, tokens).macs(*PROJECTIONS, *SCORES) for w in (layer, layer.fold(n))]
     assert both[0] == both[1]
@@ -293,8 +297,9 @@ def test_break_even_of_folded_attention_in_macs(workload_from, n, keys, tokens):
 )
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_closed_form(workload_from, d, h, f, tokens, left, right, n, keep):
-    """Folding table of the facts: parameters 4 D^2/N^2 + 4 D/N; projections 4 q D^2/N; scores 2 N q S D; softmax H q S times
-    N (heads divided) or N^2 (heads kept); cache 2 L D; feedforward untouched; q = chunk + right context, S = L + q."""
+    """Folding table of the facts: parameters 4 D^2/N^2 + 4 D/N; projections 4 q D^2/N; scores 2 N q S D;
+    softmax H q S times N (heads divided) or N^2 (heads kept); cache 2 L D; feedforward untouched; q = chunk
+    + right context, S = L + q."""
     heads = "keep_head_dim" if keep else "keep_heads"
     q, keys = tokens + right, left + tokens + right
     counted = Counted(one_layer(workload_from, d, h, f, tokens, left, right).fold(n, heads=heads), tokens)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from foldsim.api import sweep
+from foldsim.explore.space import SpaceError
 from foldsim.schema import InputError
-from foldsim.sweep.space import SpaceError
 from foldsim.workload.folding import describe_layers, layer_numbers
 
 SELECTIONS = [
@@ -134,7 +136,7 @@ def test_a_workload_without_foldable_layers_says_so(changed, emformer):
         sweep(plain, "phone-npu", [160], [1, 2])
 
 
-FOLDINGS = [
+FOLDINGS: list[dict[str, Any]] = [
     {"factor": 2},
     {"factor": 4, "layers": "1-10"},
     {"factor": 2, "layers": "every:3", "scope": "attention+feedforward"},
@@ -151,9 +153,8 @@ def test_yaml_python_and_option_fold_alike(emformer, changed, folding, chip):
     in_python = emformer.fold(**folding)
     layers = folding.get("layers", "all")
     shown = layers if isinstance(layers, str) else ",".join(map(str, layers))
-    asked = dict(
-        fold_layers=shown, fold_scope=folding.get("scope"), fold_heads=folding.get("heads"), fold=[folding["factor"]]
-    )
+    asked: dict[str, Any] = {"fold": [folding["factor"]], "fold_layers": shown}
+    asked.update({f"fold_{key}": folding[key] for key in ("scope", "heads") if key in folding})
     chunks = [80.0, 320.0]
     tables = [
         sweep(in_yaml, chip, chunks, [folding["factor"]]),
@@ -169,7 +170,8 @@ def test_yaml_python_and_option_fold_alike(emformer, changed, folding, chip):
 
 
 def test_a_folded_workload_sweeps_with_its_own_factor_and_baseline(emformer):
-    """No `--fold`: the baseline and the factor of the file; the options of the command line win over the file's."""
+    """No `--fold`: the baseline and the factor of the file; the options of the command line win over the
+    file's."""
     table = sweep(emformer.fold(4, "1-10"), "phone-npu", [160])
     assert table["fold_factor"].tolist() == [1, 4]
     assert table["fold_layers"].tolist() == ["none", "1-10"]
@@ -190,7 +192,8 @@ def test_folding_never_increases_weights_nor_changes_the_cache(emformer, changed
 
 
 def test_scores_grow_with_the_factor_where_heads_are_kept(emformer):
-    """Score buffer of a layer: H q S elements, times N with heads divided, times N^2 with heads kept (q 33, S 63)."""
+    """Score buffer of a layer: H q S elements, times N with heads divided, times N^2 with heads kept (q 33,
+    S 63)."""
     live = {}
     for heads in ("keep_head_dim", "keep_heads"):
         for n in (1, 4):
@@ -203,7 +206,8 @@ def test_scores_grow_with_the_factor_where_heads_are_kept(emformer):
 
 
 def test_folded_and_unfolded_layers_share_their_home(emformer):
-    """Half folded: one group of encoder weights, 10 x 3,153,408 + 10 x 2,365,952 and 537,600 besides, all int8."""
+    """Half folded: one group of encoder weights, 10 x 3,153,408 + 10 x 2,365,952 and 537,600 besides, all
+    int8."""
     recogniser = emformer.fold(2, "1-10").lower(4).recogniser
     group = recogniser.group_names.index("encoder weights")
     assert recogniser.group_bytes[group, 0] == 55_731_200

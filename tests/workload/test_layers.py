@@ -19,7 +19,9 @@ streaming: {chunk_tokens: 4, left_context_tokens: 0, right_context_tokens: 2}
 """
 
 
-def small(workload_from, layers, per="[chunk]", decoding="", precision="{weights: int8, activations: int8, state: int8}"):
+def small(
+    workload_from, layers, per="[chunk]", decoding="", precision="{weights: int8, activations: int8, state: int8}"
+):
     """A recogniser of one component."""
     text = "\n".join(f"      - {layer}" for layer in layers)
     return workload_from(f"""{HEAD}precision: {precision}{REST}
@@ -95,7 +97,8 @@ def test_an_embedding_reads_one_row_of_its_table(workload_from):
     ],
 )
 def test_a_beam_multiplies_rows_or_calls(workload_from, decoding, rows, calls, copies):
-    """Four hypotheses in one call read the weights once; one call each reads them four times. State has four copies."""
+    """Four hypotheses in one call read the weights once; one call each reads them four times. State has four
+    copies."""
     layer = "{kind: lstm, name: a, inputs: 8, width: 16}"
     workload = small(workload_from, [layer], "[symbol]", decoding.replace("{beam}", "beam_count: 4"))
     lowered = workload.lower(4)
@@ -128,7 +131,8 @@ def test_an_lstm_in_the_encoder_takes_one_step_per_token(workload_from):
 
 
 def test_norm_and_softmax_work(workload_from):
-    """6 rows of 10: four multiply-adds an element and a division a row; softmax one exponential and comparison, three."""
+    """6 rows of 10: four multiply-adds an element and a division a row; softmax one exponential and
+    comparison, three."""
     layers = [
         "{kind: layer_norm, name: a, width: 10}",
         "{kind: softmax, name: b, width: 10, rows: all_tokens}",
@@ -151,22 +155,25 @@ def test_work_of_all_components_at_their_rates(emformer):
 
 
 def test_latency_before_any_work(emformer):
-    """160 ms of chunk and one 40 ms token of lookahead; a word waits 80 + 40 ms on average, then for the computation."""
+    """160 ms of chunk and one 40 ms token of lookahead; a word waits 80 + 40 ms on average, then for the
+    computation."""
     table = sweep(emformer, "phone-npu", [160], [1])
     assert table["algorithmic_latency_ms"][0] == pytest.approx(200, rel=1e-12)
     assert table["user_perceived_latency_ms"][0] == pytest.approx(120 + table["latency_ms"][0], rel=1e-12)
 
 
 def test_weight_traffic_is_weight_bytes_per_chunk(emformer):
-    """Everything in DRAM: the encoder's 63,605,760 bytes once per chunk, the predictor's without its table 0.64 times, the
-    joiner's 4.64 times; audio, state and one embedding row besides, under one per cent."""
+    """Everything in DRAM: the encoder's 63,605,760 bytes once per chunk, the predictor's without its table
+    0.64 times, the joiner's 4.64 times; audio, state and one embedding row besides, under one per cent."""
     table = sweep(emformer, "phone-npu", [160], [1], placement="dram")
     weights = 63_605_760 + 0.64 * (8_932_864 - 2_097_664) + 4.64 * 4_199_425
     assert weights < table["dram_bytes_per_chunk"][0] < 1.01 * weights
 
 
-@pytest.mark.parametrize("layer", ["{kind: relu, name: a, width: 8}",
-                                   "{kind: matrix_product, name: a, m: 2, k: 3, n: 4, second: activations}"])
+@pytest.mark.parametrize(
+    "layer",
+    ["{kind: relu, name: a, width: 8}", "{kind: matrix_product, name: a, m: 2, k: 3, n: 4, second: activations}"],
+)
 def test_a_component_may_have_neither_weights_nor_state(workload_from, layer):
     table = sweep(small(workload_from, [layer]), "phone-npu", [160], [1])
     assert table["weights_bytes"].tolist() == [0]

@@ -8,7 +8,7 @@ from pathlib import Path
 from foldsim import plotting
 from foldsim.cli.guard import say, stop
 from foldsim.cli.tables import table
-from foldsim.sweep.results import read_results
+from foldsim.explore.results import read_results
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 

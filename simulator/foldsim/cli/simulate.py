@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from foldsim.cli.guard import stop
 from foldsim.cli.tables import WIDTH, count, number, percent, shorten, table, yes_no
+from foldsim.explore.simulation import Simulation, explain
+from foldsim.explore.space import DesignSpace, FoldOptions, SpaceError, parse_set
+from foldsim.explore.variants import apply_axis
 from foldsim.hardware.profile import load_profile
-from foldsim.sweep.simulation import Simulation, explain
-from foldsim.sweep.space import DesignSpace, FoldOptions, SpaceError, parse_set
-from foldsim.sweep.variants import apply_axis
 from foldsim.workload.workload import load_workload
 
 PARTS = {"compute": "compute", "onchip": "on-chip memory", "dram": "off-chip memory", "static": "static and idle"}
@@ -41,13 +41,8 @@ def run_simulate(
     factor = fold if fold is not None else workload.spec.folding.factor if workload.spec.folding else 1
     chunk = workload.spec.streaming.chunk_tokens * workload.spec.token_ms if chunk_ms is None else chunk_ms
     options = FoldOptions(*fold_options)
-    problems = options.problems()
-    if factor < 1:
-        problems.append(f"--fold {factor}: N is at least 1 (1 is the unfolded baseline)")
     if any(fold_options) and factor == 1:
-        problems.append("--fold-layers, --fold-scope and --fold-heads need --fold N with N above 1")
-    if problems:
-        raise SpaceError(problems)
+        raise SpaceError(["--fold-layers, --fold-scope and --fold-heads need --fold N with N above 1"])
     result = explain(
         DesignSpace((workload,), (profile,), (chunk,), (factor,), options, policy=policy, placement=placement or "auto")
     )
@@ -85,8 +80,8 @@ def _summary(result: Simulation, title: str) -> str:
     ]
     if d["fold_factor"] > 1:
         lines.append(
-            f"saving       {percent(t['power_saving_ratio'])} power, {percent(t['memory_saving_ratio'])} memory"
-            " against the unfolded design"
+            f"saving       {percent(t['power_saving_ratio'])} power (range {percent(t['power_saving_low_ratio'])} to"
+            f" {percent(t['power_saving_high_ratio'])}), {percent(t['memory_saving_ratio'])} memory"
         )
     return "\n".join(lines)
 

@@ -10,10 +10,10 @@ from typing import Any
 from foldsim.cli.guard import say, stop
 from foldsim.cli.sweep_table import sweep_table
 from foldsim.data import shipped
-from foldsim.sweep.design_file import build_space, read_design
-from foldsim.sweep.engine import run
-from foldsim.sweep.results import Results, check_suffix, provenance, write_csv, write_jsonl, write_results
-from foldsim.sweep.space import DesignSpace
+from foldsim.explore.design_file import build_space, read_design
+from foldsim.explore.engine import run
+from foldsim.explore.results import Results, check_suffix, provenance, write_csv, write_jsonl, write_results
+from foldsim.explore.space import DesignSpace
 
 DEFAULT_WORKLOAD = "emformer-rnnt-base"
 RESULTS_FOLDER = "foldsim-results"

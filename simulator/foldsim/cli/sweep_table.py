@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from foldsim.cli.tables import WIDTH, brief, count, number, paragraph, shorten, table, yes_no
-from foldsim.sweep.results import Results
-from foldsim.sweep.space import DesignSpace
+from foldsim.explore.results import Results
+from foldsim.explore.space import DesignSpace
 
 MAX_LINES = 80
 LEGEND = """chunk and latency in ms; average power in mW; in brackets: what the profile's ranges allow

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from foldsim.cli.sweep import DEFAULT_WORKLOAD, profiles_in_order
 from foldsim.cli.tables import table
-from foldsim.hardware.profile import load_profile
-from foldsim.sweep.consistency import (
+from foldsim.explore.consistency import (
     PUBLISHED_POWER_SAVING_RATIO,
     PUBLISHED_POWER_TO_SIZE_RATIO,
     PUBLISHED_SIZE_SAVING_RATIO,
     inside,
     paper_consistency,
 )
+from foldsim.hardware.profile import load_profile
 from foldsim.workload.workload import load_workload
 
 

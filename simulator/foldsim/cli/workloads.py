@@ -6,7 +6,7 @@ import numpy as np
 
 from foldsim.cli.tables import WIDTH, count, paragraph, shorten, table
 from foldsim.data import shipped
-from foldsim.sweep.space import SpaceError, is_multiple
+from foldsim.explore.space import SpaceError, is_multiple
 from foldsim.workload.workload import load_workload
 
 

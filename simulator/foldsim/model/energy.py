@@ -175,8 +175,9 @@ def idle_terms(
         asleep.append((f"{level.name} retention", "static", level.retention_mw, f"{level.name} leakage"))
         asleep.append((f"{level.name} background, idle", "dram", level.background_idle_mw, f"{level.name} background"))
     terms = [Term(name, part, idle_s * (power_mw * u.PJ_PER_MW_S), cause) for name, part, power_mw, cause in asleep]
-    for part in ("static", "dram"):
-        power_mw = sum((mw for _, p, mw, _ in _busy_powers(hardware, supply) if p == part), np.zeros(1))
+    laws_mw = sum((unit.law_static_mw * unit.cores_count for unit in hardware.units), 0.0)
+    for part, own_mw in (("static", laws_mw), ("dram", 0.0)):
+        power_mw = sum((mw for _, p, mw, _ in _busy_powers(hardware, supply) if p == part), own_mw)
         terms.append(Term(f"awake without work, {part}", part, waiting_s * (power_mw * u.PJ_PER_MW_S)))
     terms.append(Term("waking", "static", wakes * (hardware.system.wake_uj * u.PJ_PER_UJ)))
     return terms

@@ -167,6 +167,10 @@ class Hardware:
     reference: int  # index of the operating point at which the numbers hold
 
 
+class StructureError(ValueError):
+    """Records that differ in more than their numbers."""
+
+
 def map_numbers(function: Callable[[Sequence[Any]], Any], records: Sequence[RecordT]) -> RecordT:
     """Rebuild a record field by field, calling ``function`` on the numbers that stand at the same place.
 
@@ -174,7 +178,7 @@ def map_numbers(function: Callable[[Sequence[Any]], Any], records: Sequence[Reco
 
     Raises
     ------
-    ValueError
+    StructureError
         If the records differ in structure (names, flags, number of levels ...).
     """
     rebuilt: RecordT = _map(function, records)
@@ -187,11 +191,11 @@ def _map(function: Callable[[Sequence[Any]], Any], parts: Sequence[Any]) -> Any:
         return type(first)(**{f.name: _map(function, [getattr(p, f.name) for p in parts]) for f in fields(first)})
     if isinstance(first, tuple):
         if len({len(p) for p in parts}) != 1:
-            raise ValueError("records differ in structure")
+            raise StructureError("records differ in structure")
         return tuple(_map(function, same) for same in zip(*parts, strict=True))
     if isinstance(first, (bool, str, int)):
         if any(p != first for p in parts):
-            raise ValueError("records differ in structure")
+            raise StructureError("records differ in structure")
         return first
     return function(parts)
 

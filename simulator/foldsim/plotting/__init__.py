@@ -10,10 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foldsim.explore.results import Results, write_atomically
+from foldsim.plotting.canvas import lay_out
 from foldsim.plotting.kinds import KINDS, PlotKind, problem_of
 from foldsim.plotting.rows import PlotError, as_results
 from foldsim.plotting.style import styled
-from foldsim.sweep.results import Results, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,9 @@ def draw(results: Results | pd.DataFrame, kind: str) -> Figure:
     if problem:
         raise PlotError(problem)
     with styled():
-        return KINDS[kind].draw(rows)
+        figure = KINDS[kind].draw(rows)
+        lay_out(figure)
+    return figure
 
 
 def _unknown(kind: str) -> str:
@@ -87,7 +90,6 @@ def save(figure: Figure, path: Path) -> None:
     data = io.BytesIO()
     with styled(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # names in scripts the font lacks: boxes will do
-        warnings.filterwarnings("ignore", message="constrained_layout not applied")  # more text than room: as it comes
         figure.savefig(data, format=suffix[1:], metadata=_METADATA[suffix])
     write_atomically(path, _with_palette(data.getvalue()) if suffix == ".png" else data.getvalue())
 
@@ -102,6 +104,6 @@ def _with_palette(png: bytes) -> bytes:
     info.add_text("Software", "foldsim")
     data = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(data, "PNG", optimize=True, pnginfo=info, dpi=image.info.get("dpi"))
     return data.getvalue()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foldsim.explore.columns import columns
+from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import (
     Entry,
@@ -15,6 +17,7 @@ from foldsim.plotting.canvas import (
     homeless_points,
     late_points,
     legend,
+    mark_entries,
     set_panel_title,
 )
 from foldsim.plotting.rows import (
@@ -30,8 +33,6 @@ from foldsim.plotting.rows import (
     reference_chunk,
     texts,
 )
-from foldsim.sweep.columns import columns
-from foldsim.sweep.results import Results
 from foldsim.units import BYTES_PER_MB
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _stacked_figure(title: str, column: str, found: Sequence[Panel], parts: Sequ
         stacked_bars(axes, panel, parts)
         axes.set_ylabel(style.axis_label(column))
         set_panel_title(axes, panel, found)
-    legend(figure, [*part_entries(parts), *_bar_mark_entries(found)])
+    legend(figure, [*part_entries(parts), *mark_entries(found, realtime="not in real time")])
     return figure
 
 
@@ -103,7 +104,7 @@ def stacked_bars(axes: Axes, panel: Panel, parts: Sequence[Part]) -> None:
     """Stacked bars, one group per chunk size and one bar per folding with its N below and its total above."""
     chunks = chosen_chunks(chunk_sizes(panel.rows), max(1, min(6, MAX_BARS // max(1, len(panel.series)))))
     width = 0.86 / len(panel.series)
-    spots, names, tops = [], [], []
+    tops: list[tuple[float, float, str, str]] = []
     for order, series in enumerate(panel.series):
         here = [c for c in chunks if c in numbers(series.rows, "chunk_ms")]
         x = np.array([chunks.index(c) + (order - (len(panel.series) - 1) / 2) * width for c in here])
@@ -113,41 +114,33 @@ def stacked_bars(axes: Axes, panel: Panel, parts: Sequence[Part]) -> None:
             name = style.safe(f"{label}, {series.label}")
             axes.bar(x, values, width * 0.88, bottom=base, label=name, zorder=2, **style.part_look(index))
             base = base + values
-        spots += x.tolist()
-        names += [series.short] * len(here)
-        tops += [(a, b, _mark(series, c)) for a, b, c in zip(x, base, here, strict=True)]
-    _bar_labels(axes, tops, len(spots))
+        marks = [_mark(panel, series, c) for c in here]
+        tops += [(a, b, mark, series.short) for a, b, mark in zip(x.tolist(), base.tolist(), marks, strict=True)]
+    _bar_labels(axes, tops)
     axes.set_xticks(range(len(chunks)), [f"{c:g}" for c in chunks])
-    axes.set_xticks(spots, names, minor=True)
-    axes.tick_params(axis="x", which="minor", length=0, pad=1.5, labelsize=6, labelcolor=style.GREY)
-    axes.tick_params(axis="x", which="major", length=0, pad=11)
+    axes.tick_params(axis="x", length=0, pad=11)
     axes.set_xlim(-0.6, len(chunks) - 0.4)
     axes.set_xlabel(f"{style.axis_label('chunk_ms')}; small: folding factor N")
-    axes.xaxis.remove_overlapping_locs = False
 
 
-def _mark(series: Series, chunk: float) -> str:
-    """○ for a design that is not real-time."""
+def _mark(panel: Panel, series: Series, chunk: float) -> str:
+    """○ for a design that is not real-time, × for one that does not fit (unless none of the panel does)."""
     mine = numbers(series.rows, "chunk_ms") == chunk
-    return "○" if late_points(series.rows)[mine].any() else ""
+    late = late_points(series.rows)[mine].any()
+    homeless = homeless_points(series.rows)[mine].any() and not homeless_points(panel.rows).all()
+    return ("○" if late else "") + ("×" if homeless else "")
 
 
-def _bar_labels(axes: Axes, tops: Sequence[tuple[float, float, str]], count: int) -> None:
-    for x, top, mark in tops:
-        text = [mark] if mark else []
-        if count <= 14:
-            text.append(style.short_number(top))
-        axes.annotate(
-            "\n".join(text),
-            (x, top),
-            (0, 1.5),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=6,
-            linespacing=0.9,
-        )
-    highest = max((top for _, top, _ in tops), default=0.0)
+def _bar_labels(axes: Axes, tops: Sequence[tuple[float, float, str, str]]) -> None:
+    """Marks and total (where there is room) above each bar, N below. Out of the layout, which they do not change."""
+    look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 6, "annotation_clip": False}
+    for x, top, mark, below in tops:
+        above = [*mark, *([style.short_number(top)] if len(tops) <= 14 else [])]
+        if above:
+            text = axes.annotate("\n".join(above), (x, top), (0, 1.5), va="bottom", linespacing=0.9, **look)
+            text.set_in_layout(False)
+        axes.annotate(below, (x, 0), (0, -2), va="top", color=style.GREY, **look).set_in_layout(False)
+    highest = max((top for _, top, _, _ in tops), default=0.0)
     axes.set_ylim(0, 1.16 * highest or 1.0)
 
 
@@ -156,15 +149,6 @@ def part_entries(parts: Sequence[Part]) -> list[Entry]:
     from matplotlib.patches import Patch
 
     return [(Patch(**style.part_look(index)), style.wrapped(label, 40)) for label, _, index in parts]
-
-
-def _bar_mark_entries(found: Sequence[Panel]) -> list[Entry]:
-    from matplotlib.lines import Line2D
-
-    if not any(late_points(panel.rows).any() for panel in found):
-        return []
-    ring = Line2D([], [], linestyle="none", marker="o", markerfacecolor="white", color="#333333", markersize=4)
-    return [(ring, "not in real time")]
 
 
 def memory_vs_chunk(results: Results) -> Figure:
@@ -188,12 +172,12 @@ def memory_vs_chunk(results: Results) -> Figure:
         stacked_bars(left, members[0], whole)
         left.set_ylabel("Memory without runtime [MB]")
         stacked_bars(middle, members[0], small)
-        middle.set_ylabel("Memory without weights and runtime [kB]")
+        middle.set_ylabel("State and activations [kB]")
         subject = f"{members[0].workload}: w" if len(groups) > 1 else "W"
         left.set_title(style.wrapped(f"{subject}hat fills it", 38))
-        middle.set_title("State and activations, enlarged")
+        middle.set_title("Without weights, enlarged")
         _places(right, members, reference)
-        right.set_title(f"Where it is (chunk {reference:g} ms)")
+        right.set_title(f"Where it is, with runtime ({reference:g} ms)")
     legend(figure, part_entries([*whole, *places]))
     return figure
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.rows import BoolArray, FloatArray, Panel, Series, chosen_chunks, flags
-from foldsim.sweep.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Entry = tuple["Artist", str]  # legend handle and its text
 
-NOT_REALTIME = "hollow: not in real time"
-NOT_FITTING = "×: does not fit the memory"
 MAX_CHUNK_TICKS = 8
 LINE_IN = 0.175  # height of a line of a title or legend
 
@@ -40,10 +38,8 @@ def grid(
     height = -(-count // width)
     head = style.wrapped(title, 42 * width - 3, 3)
     size = (style.PANEL_WIDTH_IN * width, height_in * height + 0.1 + LINE_IN * len(head.split("\n")))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size)
     FigureCanvasAgg(figure)
-    engine: Any = figure.get_layout_engine()
-    engine.set(w_pad=0.06, h_pad=0.05, hspace=0.04, wspace=0.02)
     cells = figure.add_gridspec(height, width)
     found: list[Axes] = []
     for i in range(count):
@@ -55,6 +51,18 @@ def grid(
         found.append(axes)
     figure.suptitle(head, x=0.008, ha="left")
     return figure, found
+
+
+def lay_out(figure: Figure) -> None:
+    """Place everything, once; a layout engine left in the figure would draw it twice whenever it is saved."""
+    import warnings
+
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")  # more text than room
+        ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05, hspace=0.04, wspace=0.02).execute(figure)
 
 
 def heading(title: str, panels: Sequence[Panel]) -> str:
@@ -101,15 +109,16 @@ def level_axis(axis: Axis, values: Iterable[FloatArray]) -> bool:
     every = np.concatenate([np.asarray(v, dtype=np.float64).ravel() for v in values])
     every = every[np.isfinite(every)]
     axes: Any = axis.axes
-    name = axis.axis_name  # type: ignore[attr-defined]
-    if not len(every) or every.min() <= 0 or every.max() / every.min() < 2.5:
-        if len(every):
-            bounds = {"x": axes.set_xlim, "y": axes.set_ylim}[name]
-            low, high = min(0.0, float(every.min())), max(0.0, float(every.max()))
-            bounds(low - 0.05 * (low < 0) * (high - low), high + 0.12 * ((high - low) or 1.0))
+    across = axis.axis_name == "x"  # type: ignore[attr-defined]
+    scale, limit = (axes.set_xscale, axes.set_xlim) if across else (axes.set_yscale, axes.set_ylim)
+    low, high = (float(every.min()), float(every.max())) if len(every) else (0.0, 1.0)
+    if low <= 0 or high / low < 2.5:
+        low, high = min(0.0, low), max(0.0, high)
+        limit(low - 0.05 * (low < 0) * (high - low), high + 0.12 * ((high - low) or 1.0))
         return False
-    {"x": axes.set_xscale, "y": axes.set_yscale}[name]("log")
-    decades = float(np.log10(every.max() / every.min()))
+    decades = float(np.log10(high / low))
+    scale("log")
+    limit(low / 10 ** (0.06 * decades + 0.03), high * 10 ** (0.06 * decades + 0.03))
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.6 else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace(",", "\u2009")))
     axis.set_minor_locator(NullLocator() if decades < 2.6 else LogLocator(subs=(2.0, 5.0)))
@@ -117,24 +126,20 @@ def level_axis(axis: Axis, values: Iterable[FloatArray]) -> bool:
     return True
 
 
-def draw_series(axes: Axes, series: Series, x: FloatArray, y: FloatArray, line: str = "-") -> None:
-    """A line with the series' look; hollow where the design is not real-time, × where it does not fit."""
-    colour, marker = style.series_colour(series.index), style.series_marker(series.index)
-    axes.plot(x, y, line, color=colour, marker=marker, label=style.safe(series.label), zorder=3)
-    mark_points(axes, series, x, y, marker)
+def draw_series(axes: Axes, panel: Panel, series: Series, x: FloatArray, y: FloatArray, line: str = "-") -> None:
+    """A line with the series' look; hollow where the design is not real-time, × where it does not fit.
 
-
-def mark_points(axes: Axes, series: Series, x: FloatArray, y: FloatArray, marker: str) -> None:
-    """Overdraw the points that are not real-time (hollow) and those that do not fit (×), where only some do not."""
-    colour = style.series_colour(series.index)
-    late = late_points(series.rows)
+    Where no design of the panel fits, the panel's title says so instead.
+    """
+    look: dict[str, Any] = {"color": style.series_colour(series.index), "marker": style.series_marker(series.index)}
+    look["markersize"] = 4.5 if len(x) <= 12 else 3.0
+    axes.plot(x, y, linestyle=line, label=style.safe(series.label), zorder=3, **look)
+    late, homeless = late_points(series.rows), homeless_points(series.rows)
     if late.any():
-        axes.plot(x[late], y[late], linestyle="none", marker=marker, markerfacecolor="white", color=colour, zorder=4)
-    homeless = homeless_points(series.rows)
-    if homeless.any() and not homeless.all():
-        axes.plot(
-            x[homeless], y[homeless], linestyle="none", marker="x", markersize=7, color=style.VERMILLION, zorder=5
-        )
+        axes.plot(x[late], y[late], linestyle="none", markerfacecolor="white", zorder=4, **look)
+    if homeless.any() and not homeless_points(panel.rows).all():
+        cross: dict[str, Any] = {"marker": "x", "markersize": 7, "color": style.VERMILLION}
+        axes.plot(x[homeless], y[homeless], linestyle="none", zorder=5, **cross)
 
 
 def late_points(rows: Results) -> BoolArray:
@@ -160,18 +165,18 @@ def series_entries(panels: Sequence[Panel], joined: bool = True) -> list[Entry]:
     return found
 
 
-def mark_entries(panels: Sequence[Panel]) -> list[Entry]:
+def mark_entries(panels: Sequence[Panel], realtime: str = "hollow: not in real time") -> list[Entry]:
     """Legend entries that explain the marks, as far as they occur."""
     from matplotlib.lines import Line2D
 
     entries: list[Entry] = []
     if any(late_points(panel.rows).any() for panel in panels):
         hollow = Line2D([], [], linestyle="none", marker="o", markerfacecolor="white", color=style.GREY)
-        entries.append((hollow, NOT_REALTIME))
+        entries.append((hollow, realtime))
     partly = [homeless_points(panel.rows) for panel in panels]
     if any(p.any() and not p.all() for p in partly):
         cross = Line2D([], [], linestyle="none", marker="x", markersize=7, color=style.VERMILLION)
-        entries.append((cross, NOT_FITTING))
+        entries.append((cross, "does not fit the memory"))
     return entries
 
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from foldsim.explore.results import Results
 from foldsim.plotting.rows import (
     Level,
     PlotError,
-    check_panels,
     column_problem,
+    designs,
     level_of,
+    merged,
     missing_columns,
     numbers,
+    panels,
     texts,
 )
-from foldsim.sweep.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +37,7 @@ class PlotKind:
     name : as ``foldsim plot -k`` takes it.
     title : of the figure.
     question : what a reader gets to know from it.
+    reading : how to read it.
     needs : columns it needs.
     by : the ``--by`` level its rows must have at least; None: any.
     folded : whether it needs folded designs.
@@ -45,6 +48,7 @@ class PlotKind:
     name: str
     title: str
     question: str
+    reading: str
     needs: tuple[str, ...]
     by: Level | None
     draw: Callable[[Results], Figure]
@@ -67,6 +71,10 @@ _ALL = (
         "power-vs-chunk",
         "Average power against chunk size",
         "What average power does each design draw at each chunk size, and how much does folding save?",
+        "Lines are nominal power. A band runs from all energy and power coefficients of the profile at their "
+        "low ends to all at their high ends. The numbers above are savings against the baseline. The scale is "
+        "logarithmic, so equal ratios look equal. Hollow points are not in real time: no device runs at that "
+        "power.",
         ("power_mw", "power_low_mw", "power_high_mw"),
         None,
         _drawn_by("lines", "power_vs_chunk"),
@@ -75,6 +83,8 @@ _ALL = (
         "power-breakdown",
         "Average power by term",
         "Where does the power go: computing, moving bytes on the chip, moving bytes off the chip, or waiting?",
+        "One bar per chunk size and folding factor N (small numbers), total above. Off-chip memory includes "
+        "the background power of the DRAM; static and idle includes leakage, sleeping and waking.",
         ("power_compute_mw", "power_onchip_mw", "power_dram_mw", "power_static_mw"),
         None,
         _drawn_by("bars", "power_breakdown"),
@@ -83,6 +93,8 @@ _ALL = (
         "power-by-component",
         "Average power by component",
         "Which component costs the power: front end, encoder, predictor, joiner, or the sleeping system?",
+        "One bar per chunk size and folding factor N (small numbers), total above. What belongs to no "
+        "component (idle time and waking) is the system's.",
         ("component", "power_mw"),
         "component",
         _drawn_by("bars", "power_by_component"),
@@ -91,6 +103,9 @@ _ALL = (
         "saving-vs-chunk",
         "What folding saves against chunk size",
         "What share of power and of memory does folding save, and at which chunk sizes is it worth it?",
+        "Solid lines with markers are power, dotted lines memory, both against the same design unfolded; below "
+        "zero, folding costs. Bands hold every saving that the ranges of the profile allow, with each coefficient "
+        "the same in both designs. All panels share one scale.",
         ("power_saving_ratio", "memory_saving_ratio"),
         None,
         _drawn_by("lines", "saving_vs_chunk"),
@@ -100,6 +115,9 @@ _ALL = (
         "memory-vs-chunk",
         "Memory",
         "How much memory does each design need, what fills it, and how much of it is on the chip?",
+        "Left: weights, state and peak activations by chunk size and folding factor N (small numbers). "
+        "Middle: the same without weights. Right: all memory, with the fixed part of the runtime, by place on "
+        "every profile.",
         ("weights_bytes", "state_bytes", "activation_peak_bytes", "memory_bytes", "onchip_bytes"),
         None,
         _drawn_by("bars", "memory_vs_chunk"),
@@ -108,6 +126,8 @@ _ALL = (
         "latency-vs-chunk",
         "Compute latency against chunk size",
         "How long does the work of a chunk take, and is it done before the next chunk is complete?",
+        "Above the dashed line (shaded) the work of a chunk ends after the next chunk is complete. Hollow "
+        "points are not in real time.",
         ("latency_ms",),
         None,
         _drawn_by("lines", "latency_vs_chunk"),
@@ -116,6 +136,8 @@ _ALL = (
         "trade-off",
         "Average power against delay",
         "Which designs are worth choosing: how much power must be paid for how short a delay?",
+        "One point per design, chunk sizes [ms] beside them. The stepped line joins the designs that are in "
+        "real time, fit, and are beaten by no other in both; what lies above it is worse.",
         ("user_perceived_latency_ms", "power_mw"),
         None,
         _drawn_by("lines", "trade_off"),
@@ -125,6 +147,10 @@ _ALL = (
         "roofline",
         "Roofline of every matrix product",
         "What limits each matrix product: the MAC array's rate, the off-chip bandwidth, or neither?",
+        "One point per matrix product at one chunk size, filled for the baseline; its area is its share of "
+        "the time. Points on the slope wait for off-chip memory. Points far below both roofs lose time to "
+        "small shapes, on-chip transfers or dispatch. Products without off-chip traffic stand right of the "
+        "dotted line.",
         ("component", "layer", "op", "macs_per_chunk", "dram_bytes_per_chunk", "busy_ms_per_chunk"),
         "op",
         _drawn_by("roofline", "roofline"),
@@ -133,6 +159,8 @@ _ALL = (
         "top-ops",
         "Power of the costliest operations",
         "Which operations cost the power, and which of them does folding shrink?",
+        "The ten operations of the baseline that cost most at one chunk size, and the same operations folded. "
+        "Operations of equal layers are added up.",
         ("component", "layer", "op", "power_mw"),
         "op",
         _drawn_by("ops", "top_ops"),
@@ -147,9 +175,9 @@ def problem_of(results: Results, kind: PlotKind) -> str | None:
         return f"{kind.name}: there are no rows to draw"
     level = level_of(results)
     if kind.by and _LEVELS.index(level) < _LEVELS.index(kind.by):
-        rows = {"total": "whole designs", "component": "one component each", "op": "one op each"}[level]
+        shown = {"total": "whole designs", "component": "one component each", "op": "one op each"}[level]
         return (
-            f"{kind.name} needs rows made with --by {kind.by}; these rows are {rows}. "
+            f"{kind.name} needs rows made with --by {kind.by}; these rows are {shown}. "
             f"Make them with: {command_for(results, kind.by)}"
         )
     missing = missing_columns(results, (*_DESIGN, *kind.needs))
@@ -165,8 +193,12 @@ def problem_of(results: Results, kind: PlotKind) -> str | None:
         if kind.folded and not (numbers(results, "fold_factor") > 1).any():
             made = command_for(results, kind.by, "--fold 1,2")
             return f"{kind.name} needs folded designs, and these rows are all unfolded. Make them with: {made}"
-        if not kind.many:
-            check_panels(results, alternative="trade-off")
+        # The sums and series of the figure itself; what is wrong with them is found here, before anything is drawn.
+        rows = results if kind.by else designs(results)
+        if kind.many:
+            merged(rows)
+        else:
+            panels(rows, kind.by or "total")
     except PlotError as error:
         return f"{kind.name}: {error}"
     return None

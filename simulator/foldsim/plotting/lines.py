@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import (
     Entry,
@@ -19,7 +20,6 @@ from foldsim.plotting.canvas import (
     legend,
     level_axis,
     mark_entries,
-    mark_points,
     series_entries,
     set_panel_title,
 )
@@ -29,17 +29,18 @@ from foldsim.plotting.rows import (
     chosen_chunks,
     chunk_sizes,
     designs,
+    merged,
+    missing_columns,
     numbers,
     panels,
-    series_labels,
-    series_of,
 )
-from foldsim.sweep.results import Results
 from foldsim.units import PERCENT_PER_UNIT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+SAVING_BAND = ("power_saving_low_ratio", "power_saving_high_ratio")
 
 
 def power_vs_chunk(results: Results) -> Figure:
@@ -61,8 +62,10 @@ def power_vs_chunk(results: Results) -> Figure:
             colour = style.series_colour(series.index)
             axes.fill_between(x, low, high, color=colour, alpha=0.22 / len(panel.series), linewidth=0, zorder=1)
             for end in (low, high):
-                axes.plot(x, end, color=colour, alpha=0.5, linewidth=0.6, zorder=1)
-            draw_series(axes, series, x, y)
+                # One chunk size makes no band, so its ends are bars.
+                bar = "_" if len(x) == 1 else None
+                axes.plot(x, end, color=colour, alpha=0.5, linewidth=0.6, marker=bar, markersize=14, zorder=1)
+            draw_series(axes, panel, series, x, y)
             seen += [y, low, high]
         level_axis(axes.yaxis, seen)
         axes.set_ylabel(style.axis_label("power_mw"))
@@ -122,10 +125,9 @@ def latency_vs_chunk(results: Results) -> Figure:
         seen = [np.array([1.6 * sizes[0]])]  # the limit is in sight, however far the designs stay below it
         for series in panel.series:
             x, y = numbers(series.rows, "chunk_ms"), numbers(series.rows, "latency_ms")
-            draw_series(axes, series, x, y)
+            draw_series(axes, panel, series, x, y)
             seen.append(y)
         level_axis(axes.yaxis, seen)
-        axes.set_ylim(top=1.15 * max(float(np.nanmax(values)) for values in seen))
         edge = np.array(axes.get_xlim())
         axes.plot(edge, edge, "--", color=style.VERMILLION, linewidth=1.1, zorder=2, scalex=False, scaley=False)
         top = axes.get_ylim()[1]
@@ -142,12 +144,15 @@ def latency_vs_chunk(results: Results) -> Figure:
 def saving_vs_chunk(results: Results) -> Figure:
     """What share of power and of memory does folding save, and at which chunk sizes is it worth it?
 
-    Solid: power. Dotted: memory. Shared vertical axis, so that panels compare.
+    Solid: power, with the band of savings that the profile's ranges allow. Dotted: memory. One vertical scale, so
+    that panels compare.
     """
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     found = [folded_only(panel) for panel in panels(designs(results))]
     figure, every = grid(len(found), heading("What folding saves against chunk size", found), share_y=True)
+    banded = not missing_columns(results, SAVING_BAND)
     seen: list[FloatArray] = []
     for axes, panel in zip(every, found, strict=True):
         chunk_axis(axes, chunk_sizes(panel.rows))
@@ -155,18 +160,28 @@ def saving_vs_chunk(results: Results) -> Figure:
             x = numbers(series.rows, "chunk_ms")
             power = numbers(series.rows, "power_saving_ratio") * PERCENT_PER_UNIT
             memory = numbers(series.rows, "memory_saving_ratio") * PERCENT_PER_UNIT
-            draw_series(axes, series, x, power)
+            draw_series(axes, panel, series, x, power)
             colour = style.series_colour(series.index)
-            axes.plot(x, memory, ":", color=colour, label=style.safe(f"memory, {series.label}"), zorder=2)
+            bar = "_" if len(x) == 1 else None
+            name = style.safe(f"memory, {series.label}")
+            axes.plot(x, memory, ":", color=colour, label=name, marker=bar, markersize=14, zorder=2)
             seen += [power, memory]
+            if banded:
+                low, high = (numbers(series.rows, n) * PERCENT_PER_UNIT for n in SAVING_BAND)
+                axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, zorder=1)
+                if len(x) == 1:
+                    axes.vlines(x, low, high, color=colour, alpha=0.5, linewidth=1.0, zorder=1)
+                seen += [low, high]
         axes.axhline(0, color=style.GREY, linewidth=0.8, zorder=1)
         axes.set_ylabel("Saving against the baseline [%]")
         set_panel_title(axes, panel, found)
     values = np.concatenate(seen)
-    low, high = min(0.0, float(np.nanmin(values))), max(1.0, float(np.nanmax(values)))
-    every[0].set_ylim(low - 0.06 * (low < 0) * (high - low), high + 0.08 * (high - low))
+    least, most = min(0.0, float(np.nanmin(values))), max(1.0, float(np.nanmax(values)))
+    every[0].set_ylim(least - 0.06 * (least < 0) * (most - least), most + 0.08 * (most - least))
     solid, dotted = Line2D([], [], color=style.GREY), Line2D([], [], color=style.GREY, linestyle=":")
     entries: list[Entry] = [*series_entries(found), (solid, "power"), (dotted, "memory")]
+    if banded:
+        entries.append((Patch(facecolor=style.GREY, alpha=0.3), "all that the profile's ranges allow"))
     legend(figure, [*entries, *mark_entries(found)])
     return figure
 
@@ -192,9 +207,7 @@ def trade_off(results: Results) -> Figure:
         seen: tuple[list[FloatArray], list[FloatArray]] = ([], [])
         for series in panel.series:
             x, y = numbers(series.rows, "user_perceived_latency_ms"), numbers(series.rows, "power_mw")
-            marker, colour = style.series_marker(series.index), style.series_colour(series.index)
-            axes.plot(x, y, linestyle="none", marker=marker, color=colour, label=style.safe(series.label), zorder=3)
-            mark_points(axes, series, x, y, marker)
+            draw_series(axes, panel, series, x, y, "none")
             seen[0].append(x)
             seen[1].append(y)
         level_axis(axes.xaxis, seen[0])
@@ -209,17 +222,6 @@ def trade_off(results: Results) -> Figure:
         figure, [*series_entries(found, joined=False), (front, "best: nothing beats it in both"), *mark_entries(found)]
     )
     return figure
-
-
-def merged(rows: Results) -> list[Panel]:
-    """One panel per workload and profile, whatever else varies: for figures whose points need not form lines."""
-    labels = series_labels(rows)
-    found = []
-    pairs = dict.fromkeys(zip(rows["workload"].tolist(), rows["profile"].tolist(), strict=True))
-    for workload, profile in pairs:
-        own = rows.where((rows["workload"] == workload) & (rows["profile"] == profile))
-        found.append(Panel(str(workload), str(profile), (), own, tuple(series_of(own, labels, "op"))))
-    return found
 
 
 def pareto(x: FloatArray, y: FloatArray) -> list[int]:

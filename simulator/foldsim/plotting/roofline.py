@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import Entry, grid, heading, legend, level_axis, set_panel_title
 from foldsim.plotting.roofs import MACS_PER_GMAC, Roofs, roofs_of
 from foldsim.plotting.rows import FloatArray, Panel, Series, numbers, panels, reference_chunk, texts
-from foldsim.sweep.results import Results
 from foldsim.units import MS_PER_S
 
 if TYPE_CHECKING:
@@ -218,9 +218,10 @@ def _name_largest(axes: Axes, ops: OpPoints, frame: Frame) -> None:
         if any(abs(up - v) < 0.09 and abs(across - u) < 0.4 for u, v in taken):
             continue
         taken.append((float(across), float(up)))
-        right = across < 0.22
+        name = style.wrapped(ops.op[i], 22, 1)
+        left = across > 0.06 + 0.019 * len(name)  # whether there is room left of the point, above the roof
         axes.annotate(
-            style.wrapped(ops.op[i], 22, 1), (x[i], ops.gmacs_per_s[i]), (7 if right else -7, 2),
-            textcoords="offset points", fontsize=6, va="center", ha="left" if right else "right", zorder=8,
+            name, (x[i], ops.gmacs_per_s[i]), (-7, 2) if left else (6, -8), textcoords="offset points",
+            fontsize=6, va="center", ha="right" if left else "left", zorder=8,
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )  # fmt: skip

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foldsim.explore.results import Results
 from foldsim.plotting.rows import Panel, set_paths, texts
 from foldsim.schema.findings import InputError
-from foldsim.sweep.results import Results
 
 if TYPE_CHECKING:
     from foldsim.hardware.profile import Profile
@@ -83,8 +83,8 @@ def _precision(results: Results, panel: Panel) -> str:
 
 def _load(results: Results, panel: Panel, kind: str, name: str) -> Any:
     """A profile or workload as it was when the rows were made: same file, same content, same ``--set`` values."""
+    from foldsim.explore.variants import SetAxis, apply_axis
     from foldsim.hardware.profile import load_profile
-    from foldsim.sweep.variants import SetAxis, apply_axis
     from foldsim.workload.workload import load_workload
 
     found: Any = None

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldsim.errors import UserError
-from foldsim.sweep.columns import columns
-from foldsim.sweep.results import Results
+from foldsim.explore.columns import columns
+from foldsim.explore.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,24 +183,25 @@ def _check_complete(results: Results, group: NDArray[np.int64], totals: dict[str
         )
 
 
-def check_panels(results: Results, alternative: str = "trade-off") -> tuple[list[str], NDArray[np.int64]]:
-    """Columns that tell panels apart, and the panel of each row.
+def merged(rows: Results) -> list[Panel]:
+    """One panel per workload and profile, whatever else varies: for figures whose points need not form lines."""
+    group = _panel_groups(rows, _WHERE[:2])[1]
+    labels = series_labels(rows)
+    return [_panel(rows.where(group == g), labels, (), "op") for g in range(int(group.max()) + 1)]
 
-    Raises
-    ------
-    PlotError
-        If there are too many panels to be read; ``alternative`` is the kind that takes any number.
-    """
-    where = [name for name in (*_WHERE, *set_paths(results)) if name in results.columns]
-    group = _group_of(results, where)
+
+def _panel_groups(results: Results, where: Sequence[str], hint: str = "") -> tuple[list[str], NDArray[np.int64]]:
+    """Columns that tell panels apart, and the panel of each row."""
+    present = [name for name in where if name in results.columns]
+    group = _group_of(results, present)
     count = int(group.max()) + 1
     if count > MAX_PANELS:
-        varied = [name for name in where if len(set(texts(results, name))) > 1]
+        varied = [name for name in present if len(set(texts(results, name))) > 1]
         raise PlotError(
             f"these rows hold {count} combinations of {', '.join(varied)}, one panel each; at most {MAX_PANELS} can "
-            f"be read. Sweep fewer of them, or draw {alternative}, which takes any number"
+            f"be read. Draw fewer of them{hint}"
         )
-    return where, group
+    return present, group
 
 
 def panels(results: Results, level: Level = "total") -> list[Panel]:
@@ -211,7 +212,8 @@ def panels(results: Results, level: Level = "total") -> list[Panel]:
     PlotError
         If the rows hold too many panels to be read, or two rows for one design.
     """
-    where, group = check_panels(results)
+    hint = ", or the kind trade-off, which takes any number of --set values" if set_paths(results) else ""
+    where, group = _panel_groups(results, [*_WHERE, *set_paths(results)], hint)
     count = int(group.max()) + 1
     labels = series_labels(results)
     details = _details(results, group, where[2:])
@@ -224,9 +226,10 @@ def _panel(rows: Results, labels: Sequence[Label], details: tuple[str, ...], lev
 
 
 def series_of(rows: Results, labels: Sequence[Label], level: Level = "total") -> Iterator[Series]:
-    """The series present in some rows, baseline first."""
+    """The series present in some rows, baseline first; the first look is kept for it even where it is absent."""
     keys = _folding_keys(rows)
-    for index, (key, label, short) in enumerate(labels):
+    first = 0 if labels and labels[0][2] == "1" else 1
+    for index, (key, label, short) in enumerate(labels, first):
         mine = np.array([k == key for k in keys], dtype=np.bool_)
         if not mine.any():
             continue

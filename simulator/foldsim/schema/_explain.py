@@ -13,7 +13,19 @@ from pydantic_core import ErrorDetails
 from foldsim.schema._hints import close_name, close_value, guess_value
 from foldsim.schema._units import find_unit_mistake
 from foldsim.schema._walk import Branch, Slot, Spot, follow, keys_of, models_below, value_at
-from foldsim.schema._wording import count, describe, describe_key, found, inside, kind, names, one_of, shorten, subject
+from foldsim.schema._wording import (
+    count,
+    describe,
+    describe_key,
+    found,
+    inside,
+    kind,
+    names,
+    one_of,
+    shorten,
+    spell_limit,
+    subject,
+)
 from foldsim.schema.findings import Path, Problem, format_path
 
 SourceAt = Callable[[Path], str | None]
@@ -116,7 +128,7 @@ class _Explainer:
             self._mismatch(path, slot)
         elif what in _LIMITS:
             name, words = _LIMITS[what]
-            limit = _number(error.get("ctx", {}).get(name))
+            limit = spell_limit(error.get("ctx", {}).get(name))
             self._add(path, f"{subject(path)} must be {words} {limit}; found {found(value)}", slot)
         elif what in _LENGTHS:
             name, words = _LENGTHS[what]
@@ -157,7 +169,11 @@ class _Explainer:
         given = value_at(self.data, owner_path)
         free = [name for name in known if not isinstance(given, dict) or name not in given]
         message, suggestion = f"unknown key `{shorten(key)}`{inside(owner_path)}", None
-        if (mistake := find_unit_mistake(key, value, known)) is not None:
+        if (head := key.partition(":")[0]) in known and head != key:
+            message += "; a space must follow the colon"
+            suggestion = f"{head}: {shorten(key.partition(':')[2])}"
+            self.meant.add((*owner_path, head))
+        elif (mistake := find_unit_mistake(key, value, known)) is not None:
             message += f": {mistake.message}"
             suggestion = mistake.wanted + (f": {mistake.converted}" if mistake.converted else "")
             self.meant.add((*owner_path, mistake.wanted))
@@ -167,9 +183,6 @@ class _Explainer:
             suggestion = close.name
             if close.sure:
                 self.meant.add((*owner_path, close.name))
-        elif (head := key.partition(":")[0]) in known and head != key:
-            message += "; a space must follow the colon"
-            suggestion = f"{head}: {key.partition(':')[2]}"
         elif (home := self._home_of(key, spot)) is not None:
             message += f"; {home}, so check the indentation"
         elif (close := close_name(key, known)) is not None:
@@ -251,7 +264,3 @@ def _describe(path: Path, slot: Slot | None) -> str | None:
 def _plain(message: str) -> str:
     text = re.sub(r"^\w+ should", "it must", message)
     return text[:1].lower() + text[1:]
-
-
-def _number(limit: Any) -> str:
-    return str(int(limit)) if isinstance(limit, float) and limit.is_integer() and abs(limit) < 1e15 else str(limit)

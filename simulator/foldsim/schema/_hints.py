@@ -95,8 +95,9 @@ def guess_value(slot: Slot | None, value: Any, path: Path, source_at: Callable[[
     if text_wanted and isinstance(value, (bool, int, float)):
         quoted = _source_token(value, source_at(path)) or spell(value)
         return Guess(f'"{quoted}"' if not literals or quoted in literals else None)
-    if types & {list, tuple, set, frozenset} and isinstance(value, (str, int, float)):
-        return _guess_list(value)
+    items = [item for member in wanted if (item := member.item()) is not None]
+    if items and isinstance(value, (str, int, float)):
+        return _guess_list(items[0], value)
     models = [member.model for member in wanted if member.model is not None]
     if models and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         record = _guess_record(keys_of(models[0]), value, path)
@@ -125,13 +126,13 @@ def _guess_number(text: str, path: Path) -> Guess:
     return Guess()
 
 
-def _guess_list(value: str | float) -> Guess:
-    if isinstance(value, str) and len(value) > 60:
+def _guess_list(item: Slot, value: str | float) -> Guess:
+    """A single item where a list of such items is wanted, or items without their brackets."""
+    if isinstance(value, str) and (len(value) > 60 or not re.fullmatch(r"[\w.+-]+(, *[\w.+-]+)*", value)):
         return Guess()
-    if isinstance(value, str) and re.fullmatch(r"[\w.+-]+(, *[\w.+-]+)+", value):
-        return Guess(f"[{value}]")
-    simple = not isinstance(value, str) or re.fullmatch(r"[\w.+-]+", value)
-    return Guess(f"[{spell(value)}]" if simple else None)
+    wanted = {type(literal) for literal in item.literals} or {item.origin}
+    numbers = wanted & {int, float} and (not isinstance(value, str) or re.fullmatch(r"[\d.+, -]+", value))
+    return Guess(f"[{spell(value)}]" if numbers or (str in wanted and isinstance(value, str)) else None)
 
 
 def _guess_record(fields: dict[str, Any], value: float | str, path: Path) -> Guess | None:

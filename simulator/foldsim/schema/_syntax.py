@@ -86,7 +86,7 @@ _EXPLANATIONS: tuple[tuple[re.Pattern[str], bool, str], ...] = tuple(
         ("<document start>", False, "text after the end of the document; a file holds one mapping"),
         ("expected (the )?node content", False, "a value must stand here; quote it if it begins with this character"),
         (
-            "comment or (a )?line break|chomping or indentation",
+            "comment or (a )?line break|chomping or indentation|indentation indicator",
             False,
             "after `|` or `>` the text must begin on the next line; quote the value if the character belongs to it",
         ),

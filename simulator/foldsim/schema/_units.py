@@ -7,6 +7,7 @@ Everything else converts through the named constants of `foldsim.units`.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -203,7 +204,7 @@ def _scaled(value: Any, scale: Fraction) -> str | None:
         if numbers["value"] is None:
             return None
         return "{" + ", ".join(f"{key}: {number}" for key, number in numbers.items() if number is not None) + ", ...}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     # Exact decimals, so that 1.5 us is 0.0015 ms and not 0.0015000000000000002.
     result = Fraction(repr(value)) * scale

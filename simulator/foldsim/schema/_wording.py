@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, get_args
 
-from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf
+from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
 
 from foldsim.schema._scalars import yaml_float
 from foldsim.schema._units import unit_words
@@ -141,6 +141,11 @@ def spell(value: Any) -> str:
     return yaml_float(value) if isinstance(value, float) else str(value)
 
 
+def spell_limit(limit: Any) -> str:
+    """Spell a limit; whole numbers without a point, since pydantic makes floats of them."""
+    return str(int(limit)) if isinstance(limit, float) and limit.is_integer() and abs(limit) < 1e15 else spell(limit)
+
+
 def shorten(text: str) -> str:
     """Cut text that is too long to quote."""
     return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 3] + "..."
@@ -148,38 +153,41 @@ def shorten(text: str) -> str:
 
 def _limits(slot: Slot) -> str:
     """Words for the constraints of a slot: `above 0 and at most 5`, `with at least 1 item`."""
-    numbers: list[str] = []
-    least: int | None = None
-    most: int | None = None
-    pattern: str | None = None
-    for extra in slot.constraints:
-        if isinstance(extra, (Interval, Len)):
-            inner = _limits(Slot(slot.type, tuple(extra)))
-            numbers += [inner] if inner else []
-        elif isinstance(extra, Gt):
-            numbers.append(f"above {spell(extra.gt)}")
-        elif isinstance(extra, Ge):
-            numbers.append(f"at least {spell(extra.ge)}")
-        elif isinstance(extra, Lt):
-            numbers.append(f"below {spell(extra.lt)}")
-        elif isinstance(extra, Le):
-            numbers.append(f"at most {spell(extra.le)}")
-        elif isinstance(extra, MultipleOf):
-            numbers.append(f"a multiple of {spell(extra.multiple_of)}")
-        elif isinstance(extra, MinLen):
-            least = extra.min_length
-        elif isinstance(extra, MaxLen):
-            most = extra.max_length
-        elif isinstance(regex := getattr(extra, "pattern", None), str):
-            pattern = regex
+    words: list[str] = []
+    least: list[Any] = []
+    most: list[Any] = []
     thing = "character" if slot.origin is str else "entry" if slot.origin is dict else "item"
-    if least:
-        numbers.append(f"with at least {count(least, thing)}")
-    if most is not None:
-        numbers.append(f"with at most {count(most, thing)}")
-    if pattern is not None:
-        numbers.append(f"that matches {pattern}")
-    return " and ".join(numbers)
+    for extra in _ungrouped(slot.constraints):
+        if isinstance(extra, Gt):
+            words.append(f"above {spell_limit(extra.gt)}")
+        elif isinstance(extra, Ge):
+            least.append(extra.ge)
+        elif isinstance(extra, Lt):
+            words.append(f"below {spell_limit(extra.lt)}")
+        elif isinstance(extra, Le):
+            most.append(extra.le)
+        elif isinstance(extra, MultipleOf):
+            words.append(f"that is a multiple of {spell_limit(extra.multiple_of)}")
+        elif isinstance(extra, MinLen) and extra.min_length:
+            words.append(f"with at least {count(extra.min_length, thing)}")
+        elif isinstance(extra, MaxLen):
+            words.append(f"with at most {count(extra.max_length, thing)}")
+        elif isinstance(pattern := getattr(extra, "pattern", None), str):
+            words.append(f"that matches {pattern}")
+    if least and most:
+        words.insert(0, f"from {spell_limit(least[0])} to {spell_limit(most[0])}")
+    else:
+        words += [f"at least {spell_limit(limit)}" for limit in least]
+        words += [f"at most {spell_limit(limit)}" for limit in most]
+    return " and ".join(words)
+
+
+def _ungrouped(constraints: Iterable[Any]) -> Iterator[Any]:
+    for extra in constraints:
+        if isinstance(extra, GroupedMetadata):
+            yield from _ungrouped(extra)
+        else:
+            yield extra
 
 
 def _keys(slot: Slot) -> str:

@@ -40,14 +40,15 @@ def collect_findings(
     unexplained = 0
     try:
         # As JSON, because strict validation of Python objects would refuse a list where a tuple is declared and text
-        # where an enum is. YAML's data is JSON's, and all numbers are finite, so nothing changes on the way.
+        # where an enum is. YAML's data is JSON's, so nothing changes on the way.
         instance = model.model_validate_json(json.dumps(document.data))
-        problems = [problem for check in checks for problem in check(instance)]
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
         unexplained = max(0, len(errors) - MAX_FINDINGS)
         del errors[MAX_FINDINGS:]
         problems = explain_errors(model, document.data, errors, lambda path: _source_at(document, path))
+    else:
+        problems = [problem for check in checks for problem in check(instance)]
     findings = sorted((locate(document, problem) for problem in problems), key=position_order)
     if unexplained:
         findings.append(

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import Field
 
+from foldsim.explore.space import DEFAULT_CHUNK_MS, DesignSpace, FoldOptions, SpaceError, parse_numbers, parse_set
+from foldsim.explore.variants import SetAxis
 from foldsim.hardware.profile import load_profile
 from foldsim.schema import InputError, read_yaml, validate_document
 from foldsim.schema.quantity import Record
-from foldsim.sweep.space import DEFAULT_CHUNK_MS, DesignSpace, FoldOptions, SpaceError, parse_numbers, parse_set
-from foldsim.sweep.variants import SetAxis
 from foldsim.workload.workload import load_workload
 
 SetValues = float | int | str | bool
@@ -87,11 +87,10 @@ def build_space(
         except SpaceError as error:
             problems += error.problems
     folding = FoldOptions(*(options.get(f"fold_{key}") for key in ("layers", "scope", "heads")))
-    problems += folding.problems()
     if findings:
         raise InputError(tuple(findings))
     if problems:
-        raise SpaceError(problems)
+        raise SpaceError([*problems, *folding.problems()])
     space = DesignSpace(
         loaded["workloads"],
         loaded["profiles"],

@@ -14,8 +14,9 @@ import numpy as np
 from foldsim.errors import UserError
 from foldsim.hardware import profile as hardware_profile
 from foldsim.hardware.profile import Profile
+from foldsim.hardware.spec import ProfileSpec
 from foldsim.model.evaluate import Bands
-from foldsim.model.records import map_numbers, stack
+from foldsim.model.records import StructureError, map_numbers, stack
 from foldsim.schema import Document, Finding, InputError
 from foldsim.workload import workload as workload_module
 from foldsim.workload.workload import Workload
@@ -145,36 +146,64 @@ def combinations(holder: HolderT, axes: Sequence[SetAxis]) -> Iterator[tuple[tup
         yield values, variant
 
 
-def stacked_bands(profile: Profile, axes: Sequence[SetAxis], precision: str) -> tuple[list[tuple[Scalar, ...]], Bands]:
-    """The profile at every combination of the axes' values, as one record of arrays over combinations.
+@dataclass(frozen=True)
+class ProfileGroup:
+    """Variants of a profile that differ in numbers only, evaluated together."""
 
-    Each axis is evaluated alone and the numbers it moves are spread over the combinations, so that the cost grows
-    with the sum of the axes' lengths. Axes that move the same number are combined one by one.
+    profile: Profile
+    values: list[tuple[Scalar, ...]]  # of the axes, one per variant
+    bands: Bands  # arrays over variants where there are axes
+
+
+def profile_groups(profile: Profile, axes: Sequence[SetAxis], precision: str) -> list[ProfileGroup]:
+    """The profile at every combination of the axes' values.
+
+    Where the axes move numbers only, one group of arrays: each axis is evaluated alone and the numbers it moves are
+    spread over the combinations, so that the cost grows with the sum of the axes' lengths. Axes that move the same
+    number are combined one by one; an axis that changes the structure (a flag, a kind, the policy) makes a group per
+    combination.
     """
     values = list(product(*(axis.values for axis in axes)))
     if not axes:
-        return values, profile.bands(precision)
-    lengths = [len(axis.values) for axis in axes]
-    singles = [stack([v.bands(precision) for v in apply_axis(profile, axis)]) for axis in axes]
-    base = profile.bands(precision)
+        return [ProfileGroup(profile, values, profile.bands(precision))]
+    singles = [apply_axis(profile, axis) for axis in axes]
+    try:
+        if any(_beyond_numbers(v.spec) != _beyond_numbers(profile.spec) for variants in singles for v in variants):
+            raise StructureError
+        stacks = [stack([v.bands(precision) for v in variants]) for variants in singles]
+        return [ProfileGroup(profile, values, _spread(profile.bands(precision), stacks))]
+    except _SharedNumberError:
+        return [ProfileGroup(profile, values, stack([v.bands(precision) for _, v in combinations(profile, axes)]))]
+    except StructureError:
+        return [
+            ProfileGroup(variant, [chosen], stack([variant.bands(precision)]))
+            for chosen, variant in combinations(profile, axes)
+        ]
+
+
+def _beyond_numbers(spec: ProfileSpec) -> tuple[object, ...]:
+    """What of a profile the engine reads besides the model's record."""
+    return spec.policy, tuple(tuple(unit.runs) for unit in spec.compute_units)
+
+
+def _spread(base: Bands, stacks: Sequence[Bands]) -> Bands:
+    """Arrays over all combinations, each number following the one axis that moves it."""
+    lengths = [len(s.nominal.system.idle_mw) for s in stacks]  # type: ignore[arg-type]
 
     def spread(numbers: Sequence[Any]) -> Any:
         same = numbers[0]
         moved = [
-            i for i, array in enumerate(numbers[1:]) if not all(x == same or (x != x and same != same) for x in array)
+            i for i, array in enumerate(numbers[1:]) if not np.all((array == same) | (np.isnan(array) & np.isnan(same)))
         ]
         if not moved:
             return same
         if len(moved) > 1:
             raise _SharedNumberError
-        shape = [1] * len(axes)
+        shape = [1] * len(lengths)
         shape[moved[0]] = -1
         return np.broadcast_to(numbers[1 + moved[0]].reshape(shape), lengths).reshape(-1).copy()
 
-    try:
-        return values, map_numbers(spread, [base, *singles])
-    except _SharedNumberError:
-        return values, stack([variant.bands(precision) for _, variant in combinations(profile, axes)])
+    return map_numbers(spread, [base, *stacks])
 
 
 class _SharedNumberError(Exception):

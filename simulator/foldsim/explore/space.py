@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from foldsim.errors import UserError
+from foldsim.explore.variants import SetAxis
 from foldsim.hardware.profile import Profile
 from foldsim.hardware.spec import POLICIES
 from foldsim.schema import Problem
-from foldsim.sweep.variants import SetAxis
 from foldsim.workload.folding import FoldHeads, FoldScope
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec, fold_problems
 from foldsim.workload.workload import Workload
@@ -102,9 +103,16 @@ class DesignSpace:
 
     def check(self) -> None:
         """Raise :class:`SpaceError` with everything that is wrong."""
-        problems: list[str] = []
-        for workload in self.workloads:
-            problems += _workload_problems(self, workload)
+        problems = self.fold_options.problems()
+        if not self.workloads or not self.profiles:
+            problems.append("give at least one workload and one profile")
+        if not self.chunk_ms:
+            problems.append("give at least one chunk size")
+        problems += [f"--fold {n}: N is at least 1 (1 is the unfolded baseline)" for n in self.fold or () if n < 1]
+        problems += [f"chunk of {c} ms: a chunk is a number above zero" for c in self.chunk_ms if not 0 < c < math.inf]
+        if not problems:
+            for workload in self.workloads:
+                problems += _workload_problems(self, workload)
         for profile in self.profiles:
             points = [point.name for point in profile.spec.operating_points]
             if self.policy and self.policy not in (*POLICIES, *points):
@@ -167,7 +175,7 @@ def _nearest(chunk_ms: float, token_ms: float) -> list[float]:
     return sorted({below * token_ms, max(1, -int(-chunk_ms // token_ms)) * token_ms})
 
 
-def parse_numbers(text: str, what: str, whole: bool = False) -> list[float]:
+def parse_numbers(text: str, what: str, whole: bool = False, zero: bool = False) -> list[float]:
     """Read ``40:1280:40`` or ``40,80,160`` (or a mix) as numbers.
 
     Raises
@@ -198,7 +206,7 @@ def parse_numbers(text: str, what: str, whole: bool = False) -> list[float]:
         if count > 1_000_000:
             raise SpaceError([f"{what}: the range {item!r} has {count:,} values; at most 1,000,000"])
         values += [round(first + i * step, 9) for i in range(count)]
-    if any(v <= 0 for v in values):
+    if any(v <= 0 for v in values) and not zero:
         raise SpaceError([f"{what}: numbers must be above zero; give {allowed} such as {example}"])
     return list(dict.fromkeys(values))
 
@@ -221,7 +229,7 @@ def parse_set(text: str) -> SetAxis:
     if path.split(".")[0] not in ("workload", "profile") or "." not in path:
         raise SpaceError([f"--set {text!r}: the path starts with 'workload.' or 'profile.'"])
     if re.fullmatch(r"[\d.]+:[\d.]+:[\d.]+", values.strip()):
-        return SetAxis(path, tuple(parse_numbers(values, f"--set {path}")))
+        return SetAxis(path, tuple(parse_numbers(values, f"--set {path}", zero=True)))
     return SetAxis(path, tuple(dict.fromkeys(_scalar(v.strip()) for v in values.split(","))))
 
 

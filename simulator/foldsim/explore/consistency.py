@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from foldsim.explore.engine import run
+from foldsim.explore.space import DesignSpace, FoldOptions
 from foldsim.hardware.profile import Profile
-from foldsim.sweep.engine import run
-from foldsim.sweep.space import DesignSpace, FoldOptions
 from foldsim.workload.workload import Workload
 
 # Model-size and power savings on LibriSpeech, summary of arXiv 2309.07988 (upper ends: its abstract).

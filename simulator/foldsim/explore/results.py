@@ -20,7 +20,7 @@ from foldsim.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from foldsim.sweep.space import DesignSpace
+    from foldsim.explore.space import DesignSpace
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 _MARK = "# foldsim "
@@ -165,6 +165,8 @@ def read_results(path: Path) -> Results:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ResultError(f"cannot tell the format of {str(path)!r}; result files end in {', '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise ResultError(f"{path}: is a folder, not a result file")
     try:
         if suffix == ".parquet":
             return _read_parquet(path)
@@ -175,7 +177,7 @@ def read_results(path: Path) -> Results:
         raise ResultError(f"{path}: {error.strerror or error}") from None
     try:
         return _read_csv(text) if suffix == ".csv" else _read_jsonl(text)
-    except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except (ValueError, LookupError, AttributeError, TypeError, csv.Error, RecursionError) as error:
         raise ResultError(
             f"{path}: not a foldsim result file ({error}); make one with: foldsim sweep ... -o {path.name}"
         ) from None
@@ -194,18 +196,20 @@ def _read_csv(text: str) -> Results:
     ragged = next((i for i, row in enumerate(rows) if len(row) != len(names)), None)
     if ragged is not None:
         raise ValueError(f"data row {ragged + 1} has {len(rows[ragged])} cells, the header has {len(names)}")
-    return Results(_typed(names, [[_value(cell) for cell in row] for row in rows]), origin)
+    return Results({name: _column(name, [row[i] for row in rows]) for i, name in enumerate(names)}, origin)
 
 
-def _value(cell: str) -> Any:
-    if cell in ("true", "false"):
-        return cell == "true"
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            continue
-    return cell
+def _column(name: str, cells: list[str]) -> np.ndarray:
+    """Cells of one column as flags, whole numbers, numbers or text; names stay text whatever they look like."""
+    if name not in _TEXT_COLUMNS:
+        if cells and all(cell in ("true", "false") for cell in cells):
+            return np.array([cell == "true" for cell in cells])
+        for kind in (int, float):
+            try:
+                return np.array([kind(cell) for cell in cells])
+            except (ValueError, OverflowError):
+                continue
+    return np.array(cells, dtype=object)
 
 
 def _read_jsonl(text: str) -> Results:

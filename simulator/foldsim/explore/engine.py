@@ -9,13 +9,13 @@ from itertools import product
 import numpy as np
 
 from foldsim import units as u
+from foldsim.explore.breakdown import component_rows, op_rows
+from foldsim.explore.columns import columns
+from foldsim.explore.space import DesignSpace
+from foldsim.explore.variants import Scalar, combinations, profile_groups
 from foldsim.hardware.profile import Profile
 from foldsim.model.evaluate import Bands, Evaluation, evaluate
 from foldsim.model.records import FloatArray, IntArray, take
-from foldsim.sweep.breakdown import component_rows, op_rows
-from foldsim.sweep.columns import columns
-from foldsim.sweep.space import DesignSpace
-from foldsim.sweep.variants import Scalar, combinations, stacked_bands
 from foldsim.workload.folding import describe_layers
 from foldsim.workload.lowering import Lowered, lower
 from foldsim.workload.spec import WorkloadSpec
@@ -55,13 +55,13 @@ def run(space: DesignSpace, progress: Progress | None = None) -> Columns:
         for workload_values, variant in combinations(workload, space.sets_of("workload")):
             checked = replace(space, workloads=(variant,), profiles=(profile,), sets=())
             checked.check()
-            plan = plan_for(space, variant.spec, workload_values, profile)
-            values, bands = stacked_bands(profile, profile_sets, variant.spec.precision.activations)
-            for part in _run_plan(space, plan, values, bands):
-                parts.append(part)
-                done += len(next(iter(part.values())))
-                if progress:
-                    progress(min(done, total), total)
+            for group in profile_groups(profile, profile_sets, variant.spec.precision.activations):
+                plan = plan_for(space, variant.spec, workload_values, group.profile)
+                for part in _run_plan(space, plan, group.values, group.bands):
+                    parts.append(part)
+                    done += len(next(iter(part.values())))
+                    if progress:
+                        progress(min(done, total), total)
     return _join(parts, [axis.path for axis in space.sets])
 
 

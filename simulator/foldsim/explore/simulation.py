@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from foldsim import units as u
+from foldsim.explore.breakdown import op_rows, term_times
+from foldsim.explore.engine import evaluate_plan, plan_for, total_columns
+from foldsim.explore.space import DesignSpace
 from foldsim.model.energy import Term
 from foldsim.model.power import chunk_terms
-from foldsim.sweep.breakdown import op_rows, term_times
-from foldsim.sweep.engine import evaluate_plan, plan_for, total_columns
-from foldsim.sweep.space import DesignSpace
 from foldsim.workload.folding import describe_layers
 
 

@@ -1,0 +1,205 @@
+"""Parts add up to the whole, to 1e-9: ops to components to designs, energy terms to columns, power parts to
+power."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from foldsim.api import simulate
+from foldsim.explore import engine
+from foldsim.explore.breakdown import op_activity, op_terms, system_terms
+from foldsim.explore.columns import columns
+from foldsim.explore.space import DesignSpace, FoldOptions, parse_set
+from foldsim.model.energy import busy_terms
+from foldsim.model.power import chunk_terms
+
+CHUNKS_MS = (40.0, 160.0, 480.0, 1280.0)
+FOLD = (1, 2, 4)
+REL = 1e-9
+ADDITIVE = [name for name, column in columns().items() if column.additive]
+# Variants that every profile accepts, and what they are meant to stir.
+VARIANTS = [
+    (),
+    ("workload.precision.weights=int4,int8",),
+    ("workload.decoding.beam_count=1,4", "workload.streaming.right_context_tokens=0,3"),
+    ("workload.streaming.memory_bank_tokens=4", "profile.system.wake_ms=0,5"),
+    ("profile.system.idle_mw=0,12", "profile.system.busy_mw=7"),
+]
+
+
+def space_of(workload, profile, sets=(), **options):
+    return DesignSpace([workload], [profile], CHUNKS_MS, FOLD, sets=[parse_set(s) for s in sets], **options)
+
+
+def run(space, by):
+    return engine.run(dataclasses.replace(space, by=by))
+
+
+def assert_close(found, expected, what):
+    scale = np.maximum(np.abs(expected), 1e-300)
+    worst = np.max(np.abs(found - expected) / scale)
+    assert worst <= REL, f"{what}: relative difference {worst:.3g}"
+
+
+def sums_of(table, rows_per_design, name):
+    return table[name].astype(float).reshape(-1, rows_per_design).sum(axis=1)
+
+
+def check_sums(space):
+    """Every additive column of components and of ops adds up, design by design; design columns agree."""
+    total = run(space, "total")
+    for by in ("component", "op"):
+        table = run(space, by)
+        per_design = len(table["chunk_ms"]) // len(total["chunk_ms"])
+        assert per_design * len(total["chunk_ms"]) == len(table["chunk_ms"])
+        for name in ("chunk_ms", "fold_factor", *(axis.path for axis in space.sets)):
+            assert (table[name].reshape(-1, per_design) == total[name][:, None]).all()
+        for name in ADDITIVE:
+            assert_close(sums_of(table, per_design, name), total[name].astype(float), f"{name} by {by}")
+    ops, components = run(space, "op"), run(space, "component")
+    key = [ops[n].astype(object) for n in ("chunk_ms", "fold_factor", "component", *(a.path for a in space.sets))]
+    of = [components[n].astype(object) for n in ("chunk_ms", "fold_factor", "component", *(a.path for a in space.sets))]
+    index = {row: i for i, row in enumerate(zip(*of, strict=True))}
+    owner = np.array([index[row] for row in zip(*key, strict=True)])
+    for name in ADDITIVE:
+        by_component = np.bincount(owner, ops[name].astype(float), len(index))
+        expected = components[name].astype(float)
+        assert np.allclose(by_component, expected, rtol=REL, atol=1e-9 * np.abs(expected).max()), name
+    return total
+
+
+@pytest.mark.parametrize("sets", VARIANTS, ids=lambda s: ";".join(s) or "as shipped")
+def test_ops_add_up_to_components_and_designs(emformer, shipped_profile, sets):
+    check_sums(space_of(emformer, shipped_profile, sets))
+
+
+@pytest.mark.parametrize("policy", ["race-to-idle", "slowest-real-time", "first", "last"])
+@pytest.mark.parametrize("placement", ["auto", "dram", "pinned:joiner"])
+def test_sums_hold_under_every_policy_and_placement(emformer, shipped_profile, policy, placement):
+    names = [point.name for point in shipped_profile.spec.operating_points]
+    policy = {"first": names[0], "last": names[-1]}.get(policy, policy)
+    check_sums(space_of(emformer, shipped_profile, policy=policy, placement=placement))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        FoldOptions("1-10", "attention+feedforward", "keep_heads"),
+        FoldOptions("every:3", "attention", "keep_head_dim"),
+    ],
+    ids=str,
+)
+def test_sums_hold_for_other_foldings(emformer, shipped_profile, options):
+    check_sums(space_of(emformer, shipped_profile, fold_options=options))
+
+
+def test_profile_numbers_as_axes_add_up_too(emformer, load_profile):
+    """Levels, operating points and shares moved together; two of them move the same number of the model."""
+    phone = load_profile("phone-npu")
+    sets = (
+        "profile.memory_levels.dram.background.charged_ratio=0.2,1",
+        "profile.memory_levels.dram.background.active_standby_mw=30,60",
+        "profile.memory_levels.vtcm.capacity_bytes=1000000,64000000,500000000",
+        "profile.operating_points.low.voltage_v=0.55,0.6",
+    )
+    total = check_sums(space_of(emformer, phone, sets, policy="low"))
+    assert len(np.unique(total["power_mw"])) == len(total["power_mw"])
+
+
+def test_power_parts_add_up_to_power(emformer, shipped_profile):
+    """In designs, components and ops; energy per chunk is power times the chunk."""
+    for by in ("total", "component", "op"):
+        table = run(space_of(emformer, shipped_profile), by)
+        parts = sum(table[f"power_{part}_mw"] for part in ("compute", "onchip", "dram", "static"))
+        assert np.allclose(parts, table["power_mw"], rtol=REL, atol=0)
+        assert np.allclose(table["energy_per_chunk_uj"], table["power_mw"] * table["chunk_ms"], rtol=REL, atol=0)
+
+
+def test_rates_follow_from_counts(emformer, shipped_profile):
+    """Per second of audio = per chunk over the chunk; real-time factor and verdict; memory; latency."""
+    t = run(space_of(emformer, shipped_profile), "total")
+    chunk_s = t["chunk_ms"] / 1e3
+    assert_close(t["macs_per_audio_s"] * chunk_s, t["macs_per_chunk"], "MACs")
+    assert_close(t["dram_bytes_per_audio_s"] * chunk_s + 1, t["dram_bytes_per_chunk"] + 1, "bytes")
+    assert_close(t["rtf"] * t["chunk_ms"], t["busy_ms_per_chunk"], "busy time")
+    assert (t["realtime"] == (t["rtf"] <= 1)).all()
+    runtime = shipped_profile.spec.system.runtime_bytes.value
+    memory = t["weights_bytes"] + t["state_bytes"] + t["activation_peak_bytes"] + runtime
+    assert_close(memory, t["memory_bytes"], "memory")
+    waiting = t["latency_ms"] - t["busy_ms_per_chunk"]
+    wake = shipped_profile.spec.system.wake_ms.value
+    asleep = t["busy_ms_per_chunk"] + wake < t["chunk_ms"]
+    assert np.allclose(waiting, np.where(asleep, wake, 0), atol=1e-9 * np.maximum(t["latency_ms"], 1))
+
+
+def test_savings_are_against_the_same_design_unfolded(emformer, shipped_profile):
+    t = run(space_of(emformer, shipped_profile, ("profile.system.idle_mw=0,12",)), "total")
+    index = {(c, s, f): i for i, (c, s, f) in
+             enumerate(zip(t["chunk_ms"], t["profile.system.idle_mw"], t["fold_factor"], strict=True))}  # fmt: skip
+    for (chunk, idle, _), i in index.items():
+        base = index[chunk, idle, 1]
+        power = 1 - t["power_mw"][i] / t["power_mw"][base]
+        memory = 1 - t["memory_bytes"][i] / t["memory_bytes"][base]
+        assert t["power_saving_ratio"][i] == pytest.approx(power, abs=1e-12)
+        assert t["memory_saving_ratio"][i] == pytest.approx(memory, abs=1e-12)
+
+
+def explained(workload, profile, chunk_ms, factor):
+    return simulate(workload.fold(factor) if factor > 1 else workload, profile, chunk_ms)
+
+
+@pytest.mark.parametrize("chunk_ms", CHUNKS_MS)
+@pytest.mark.parametrize("factor", FOLD)
+def test_energy_terms_add_up_to_power_columns(emformer, shipped_profile, chunk_ms, factor):
+    """`simulate`: nominal, low and high, and every part."""
+    result = explained(emformer, shipped_profile, chunk_ms, factor)
+    t, terms = result.totals, result.power_terms
+    assert sum(x.power_mw for x in terms) == pytest.approx(t["power_mw"], rel=REL)
+    assert sum(x.low_mw for x in terms) == pytest.approx(t["power_low_mw"], rel=REL)
+    assert sum(x.high_mw for x in terms) == pytest.approx(t["power_high_mw"], rel=REL)
+    for part in ("compute", "onchip", "dram", "static"):
+        mine = sum(x.power_mw for x in terms if x.part == part)
+        assert mine == pytest.approx(t[f"power_{part}_mw"], rel=REL)
+    assert {x.part for x in terms} <= {"compute", "onchip", "dram", "static"}
+    assert len({x.name for x in terms}) == len(terms)
+
+
+def test_ops_of_simulate_add_up(emformer, shipped_profile):
+    result = explained(emformer, shipped_profile, 160.0, 2)
+    for name in ADDITIVE:
+        assert sum(result.ops[name]) == pytest.approx(result.totals[name], rel=REL), name
+
+
+def test_homes_hold_every_read_once(emformer, shipped_profile):
+    for home in explained(emformer, shipped_profile, 160.0, 2).homes:
+        assert sum(home.served_ratio.values()) == pytest.approx(1.0, rel=REL)
+        assert all(0 <= share <= 1 for share in home.served_ratio.values())
+
+
+def test_homes_store_all_weights_and_state(emformer, shipped_profile):
+    result = explained(emformer, shipped_profile, 160.0, 2)
+    stored = sum(home.stored_bytes for home in result.homes)
+    assert stored == pytest.approx(result.totals["weights_bytes"] + result.totals["state_bytes"], rel=REL)
+
+
+@pytest.mark.parametrize("end", ["nominal", "low", "high"])
+def test_terms_of_ops_add_up_to_terms_of_the_design(emformer, shipped_profile, end):
+    """Term by term: busy terms of all ops and the terms of the system, against those of the whole chunk."""
+    space = space_of(emformer, shipped_profile)
+    plan = engine.plan_for(space, emformer.spec, (), shipped_profile)
+    _, result = engine.evaluate_plan(space, plan, shipped_profile.bands("int8"))
+    hardware = getattr(result.bands, end)
+    supply = {"nominal": result.supply, "low": result.low_supply, "high": result.high_supply}[end]
+    whole = {t.name: t for t in chunk_terms(result.activity, result.plan, hardware, supply)}
+    rows = busy_terms(op_activity(result), hardware, supply)
+    if end == "nominal":
+        assert [t.name for t in rows] == [t.name for t in op_terms(result)]
+    points = plan.chunk_ms.shape
+    found = {t.name: np.broadcast_to(t.energy_pj, (len(result.times_count), *points)).sum(axis=0) for t in rows}
+    found.update({t.name: np.broadcast_to(t.energy_pj, points) for t in system_terms(result, hardware, supply)})
+    assert found.keys() == whole.keys()
+    for name, term in whole.items():
+        assert_close(found[name], np.broadcast_to(term.energy_pj, points), name)
