@@ -3,17 +3,22 @@ asked for."""
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foldsim.api import simulate, sweep
 from foldsim.explore import engine
 from foldsim.explore.space import DesignSpace, parse_set
+from foldsim.hardware.profile import from_document
 from foldsim.model.evaluate import evaluate
+from foldsim.schema import InputError
+from foldsim.schema.quantity import quantities
 
 CHUNKS_MS = (40.0, 160.0, 640.0)
 ENERGIES = ("_pj", "_pj_per_byte", "_pj_per_mac", "_mw", "_uj", "_uw_per_mhz_v2")
@@ -177,6 +182,7 @@ def test_without_energies_there_is_no_power(emformer, shipped_profile, changed):
     assert max(silent_power, default=0.0) < 1e-200
 
 
+@settings(max_examples=20)
 @given(st.lists(st.floats(0, 200), min_size=3, max_size=3))
 def test_power_is_linear_in_a_coefficient(emformer, load_profile, prices):
     """Three prices of a DRAM byte lie on a straight line, whose slope is the bytes read per second."""
@@ -361,3 +367,59 @@ def test_folding_gains_less_at_lower_precision_on_a_cpu(emformer, load_profile):
     busy = t["busy_ms_per_chunk"].reshape(4, 2)
     gain = 1 - busy[:, 1] / busy[:, 0]
     assert (np.diff(gain) > 0).all()
+
+
+# ---- extremes -----------------------------------------------------------------------------------------------
+
+EXTREMES = {"_ratio": (0.0, 1e-6, 0.5, 1.0), "_count": (1, 2, 3, 7, 64, 1000, 100_000)}
+OTHERWISE = (0.0, 1e-9, 1e-3, 1.0, 1e3, 1e9, 1e15)
+
+
+def with_extremes(profile, random):
+    """The profile with six of its numbers at random extremes; None where the schema refuses them."""
+    data = copy.deepcopy(profile.document.data)
+    every = list(quantities(profile.spec))
+    for i in random.choice(len(every), 6, replace=False):
+        path = every[i][0]
+        node = data
+        for key in path:
+            node = node[key]
+        values = next((v for suffix, v in EXTREMES.items() if str(path[-1]).endswith(suffix)), OTHERWISE)
+        value = float(random.choice(values))
+        node.update(value=value, low=value, high=value)
+    try:
+        return from_document(replace(profile.document, data=data))
+    except InputError:
+        return None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_extreme_numbers_give_finite_results_that_add_up(emformer, shipped_profile, changed, seed):
+    """What the schema admits, the model computes: no warning, nothing infinite or negative, parts add up."""
+    random = np.random.default_rng(seed)
+    profile = next(p for p in iter(lambda: with_extremes(shipped_profile, random), 0) if p is not None)
+
+    def edit(data):
+        data["streaming"].update(
+            left_context_tokens=int(random.choice([0, 1, 30, 5000])),
+            right_context_tokens=int(random.choice([0, 1, 9])),
+            memory_bank_tokens=int(random.choice([0, 1, 50])),
+        )
+        data["decoding"].update(beam_count=int(random.choice([1, 16])), beam_batched=bool(random.integers(2)))
+        data["precision"].update({key: str(random.choice(["int4", "fp32"])) for key in ("weights", "state")})
+
+    workload = changed(emformer, edit)
+    options = {
+        "policy": random.choice([None, "slowest-real-time"]),
+        "placement": str(random.choice(["auto", "dram", "pinned:joiner"])),
+    }
+    t = run(workload, profile, fold=(1, 8), **options)
+    for name, values in t.items():
+        if values.dtype.kind == "f":
+            assert np.isfinite(values).all(), name
+            assert (values >= 0).all() or name.endswith("_ratio"), name
+    ops = run(workload, profile, fold=(1, 8), by="op", **options)
+    assert np.allclose(ops["power_mw"].reshape(len(t["power_mw"]), -1).sum(axis=1), t["power_mw"], rtol=1e-9)
+    assert (ops["power_mw"] >= 0).all()
+    assert (t["power_low_mw"] <= t["power_mw"] * (1 + 1e-9)).all()
+    assert (t["power_mw"] <= t["power_high_mw"] * (1 + 1e-9)).all()

@@ -19,7 +19,7 @@ from foldsim.model.power import chunk_terms
 CHUNKS_MS = (40.0, 160.0, 480.0, 1280.0)
 FOLD = (1, 2, 4)
 REL = 1e-9
-ADDITIVE = [name for name, column in columns().items() if column.additive]
+ADDITIVE = [name for name, column in columns().items() if column.additive and column.group != "by"]
 # Variants that every profile accepts, and what they are meant to stir.
 VARIANTS = [
     (),
@@ -203,3 +203,19 @@ def test_terms_of_ops_add_up_to_terms_of_the_design(emformer, shipped_profile, e
     assert found.keys() == whole.keys()
     for name, term in whole.items():
         assert_close(found[name], np.broadcast_to(term.energy_pj, points), name)
+
+
+def test_terms_levels_and_tensors_add_up_to_the_totals(emformer, shipped_profile):
+    """--by term adds up to power and its ends; --by level repeats the traffic; --by tensor stores every byte once."""
+    total = engine.run(space_of(emformer, shipped_profile))
+    rows = {by: engine.run(space_of(emformer, shipped_profile, by=by)) for by in ("term", "level", "tensor")}
+    points = len(total["chunk_ms"])
+    for column in ("power_mw", "power_low_mw", "power_high_mw", "energy_per_chunk_uj"):
+        assert_close(rows["term"][column].reshape(points, -1).sum(axis=1), total[column], column)
+    stored = rows["tensor"]["stored_bytes"].reshape(points, -1).sum(axis=1)
+    assert_close(stored, total["weights_bytes"] + total["state_bytes"], "stored_bytes")
+    off_chip = [lv.name for lv in shipped_profile.spec.memory_levels if not lv.on_chip]
+    moved = np.where(np.isin(rows["level"]["level"], off_chip), rows["level"]["level_bytes_per_chunk"], 0.0)
+    assert_close(moved.reshape(points, -1).sum(axis=1), total["dram_bytes_per_chunk"], "dram_bytes_per_chunk")
+    busy = rows["level"]["busy_ms_per_chunk"].reshape(points, -1).sum(axis=1)
+    assert_close(busy / len(shipped_profile.spec.memory_levels), total["busy_ms_per_chunk"], "busy_ms_per_chunk")

@@ -200,6 +200,19 @@ def test_a_transfer_is_a_read_on_one_side_and_a_write_on_the_other(make):
     assert float(done.macs[0][0]) == 3 * 2 * 10 * 50
 
 
+def test_a_middle_level_is_read_inwards_and_drained_outwards(make):
+    """Port 7 in and 1 out; L1-L2 50 in and 11 out; L2-DRAM 300 in and 13 out.
+
+    L1 reads 7 + 11, writes 1 + 50; L2 reads 50 + 13, writes 11 + 300; DRAM reads 300, writes 13.
+    """
+    ops = make.ops([make.Row(1, 1, 1)])
+    flows = Traffic(tuple(one(x)[None] for x in (7, 50, 300)), tuple(one(x)[None] for x in (1, 11, 13)))
+    spent = times(ops, flows, [make.unit()], [make.level("l1"), make.level("l2"), make.dram()])
+    done = total_activity(ops, flows, spent, np.array([[1.0]]), 1)
+    assert [float(x[0]) for x in done.read_bytes] == [18, 63, 300]
+    assert [float(x[0]) for x in done.write_bytes] == [51, 311, 13]
+
+
 def test_activity_goes_to_the_unit_that_runs_the_op(make):
     """MACs and exponentials of unit 0 and unit 1; waiting is what is left of an op's time after its own
     work."""

@@ -185,6 +185,27 @@ def test_low_and_high_use_their_own_coefficients_and_the_nominal_time(make):
     assert result.high_mw[0] == pytest.approx(0.342528 + 8.84736 + 15 * 0.99616, rel=1e-12)
 
 
+def test_the_saving_has_its_own_band(make):
+    """Half the weights, DRAM at 56 to 144 pJ/B, asleep at 0 to 15 mW: one chip, so one value of each for both designs.
+
+    61,440 and 30,720 bytes per ms, asleep 996.16 and 998.08 us. Least saving at 56 pJ/B and 15 mW: 1 - (1,720,320 +
+    14,971,200) / (3,440,640 + 14,942,400) pJ = 0.0920; greatest without sleep power: one half, whatever DRAM costs.
+    """
+    rows = [make.Row(4, 64, [96, 48], group=0, repeat=10)]
+    recogniser = make.recogniser(rows, [make.Group([61_440, 30_720])], chunk_s=(1e-3, 1e-3))
+
+    def at(pj, idle_mw):
+        levels = [make.level(capacity_bytes=8000), make.dram(bandwidth_bytes_per_s=16e9, read_pj_per_byte=pj)]
+        unit = make.unit(weight_stationary=True, unroll_k_count=32.0, unroll_n_count=32.0)
+        return make.hardware([unit], levels, make.system(idle_mw=idle_mw))
+
+    result = evaluate(recogniser, Bands(at(80.0, 3.0), at(56.0, 0.0), at(144.0, 15.0)), placement_policy="dram")
+    low, high = result.saving_band(np.array([0, 0]))
+    assert (low[0], high[0]) == (0.0, 0.0)  # the baseline against itself
+    assert low[1] == pytest.approx(1 - 16_691_520 / 18_383_040, rel=1e-9)
+    assert high[1] == pytest.approx(0.5, rel=1e-9)
+
+
 def test_numbers_may_be_arrays_over_design_points(make):
     """DRAM at 80, 40 and 0 pJ/B and SRAM of 8 kB, 8 kB and 1 MB (which then holds all weights)."""
     base = chip(make)

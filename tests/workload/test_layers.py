@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from foldsim.api import sweep
+from foldsim.schema import InputError
 
 HEAD = """
 name: small
@@ -178,3 +179,55 @@ def test_a_component_may_have_neither_weights_nor_state(workload_from, layer):
     table = sweep(small(workload_from, [layer]), "phone-npu", [160], [1])
     assert table["weights_bytes"].tolist() == [0]
     assert (table["power_mw"] > 0).all()
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
+def test_audio_is_sixteen_bits_whatever_the_precision(emformer, changed, precision):
+    """160 ms at 16 kHz: 16 frames of 160 new samples, 5120 bytes in; 80 bands of each frame out.
+
+    Kept: 240 samples of overlapping window, 480 bytes, and 4 frames of lookahead of 80 bands.
+    """
+    width = {"int8": 1, "fp16": 2, "fp32": 4}[precision]
+    workload = changed(emformer, lambda data: data["precision"].update(activations=precision, state=precision))
+    ops, at = ops_of(workload)
+    row = at["features"]
+    assert number(ops.input_bytes, row) == 5120
+    assert number(ops.output_bytes, row) == 16 * 80 * width
+    assert number(ops.state_bytes, row) == 480 + 4 * 80 * width
+    assert number(ops.state_read_bytes, row) == number(ops.state_write_bytes, row) == 480 + 4 * 80 * width
+    assert number(ops.input_outside, row) == 1
+    assert vector(ops, row)[0] == 16 * 80  # a logarithm per band
+
+
+def test_keys_and_values_move_with_the_chunk(emformer):
+    """Each layer writes 2 x 4 x 512 new keys and values and reads 2 x 30 x 512 cached ones, the latter as operands.
+
+    Scores and context: of 35 keys 30 are cached.
+    """
+    lowered = emformer.lower(4)
+    ops = lowered.recogniser.ops
+    at = {row.op: i for i, row in enumerate(lowered.rows) if row.component == "encoder"}
+    assert number(ops.state_write_bytes, at["key_value"]) == 2 * 4 * 512
+    assert number(ops.state_read_bytes, at["key_value"]) == 0
+    for op in ("scores", "context"):
+        row = at[op]
+        assert number(ops.second_state_ratio, row) == pytest.approx(30 / 35, rel=1e-12)
+        read = number(ops.batch, row) * number(ops.k, row) * number(ops.n, row) * number(ops.second_state_ratio, row)
+        assert read == pytest.approx(30 * 512, rel=1e-12)
+
+
+def test_cached_keys_have_the_width_of_the_state(emformer, changed):
+    """30 cached keys of 2 bytes beside 5 fresh ones of 1: 65 bytes a column of 35, of which 60 are state."""
+    workload = changed(emformer, lambda data: data["precision"].update(state="fp16"))
+    lowered = workload.lower(4)
+    ops = lowered.recogniser.ops
+    row = next(i for i, r in enumerate(lowered.rows) if r.op == "scores")
+    assert number(ops.second_bytes_per_element, row) == pytest.approx(65 / 35, rel=1e-12)
+    assert number(ops.second_state_ratio, row) == pytest.approx(60 / 65, rel=1e-12)
+
+
+def test_a_component_per_chunk_has_no_other_events(workload_from):
+    """It works on the rows of the chunk, so a symbol could not invoke it."""
+    layer = "{kind: linear, name: a, inputs: 8, outputs: 3}"
+    with pytest.raises(InputError, match="invoked per chunk"):
+        small(workload_from, [layer], "[chunk, symbol]")

@@ -117,7 +117,9 @@ def sweep(
     sets: Sets = None,
     by: Annotated[
         str | None,
-        typer.Option(metavar="LEVEL", help="Rows per design: total, component or op. [default: total]"),
+        typer.Option(
+            metavar="LEVEL", help="Rows per design: total, component, op, term, level or tensor. [default: total]"
+        ),
     ] = None,
     output: Annotated[
         Path | None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from foldsim.cli.tables import WIDTH, brief, count, number, paragraph, shorten, table, yes_no
+from foldsim.cli.tables import WIDTH, brief, count, number, paragraph, percent, shorten, table, yes_no
+from foldsim.explore.columns import columns
 from foldsim.explore.results import Results
 from foldsim.explore.space import DesignSpace
 
@@ -17,7 +18,7 @@ LEGEND = """chunk and latency in ms; average power in mW; in brackets: what the 
 
 def sweep_table(results: Results, space: DesignSpace) -> str:
     """Text of the table, at most 100 columns wide (names of --set values may push it)."""
-    if "component" in results.columns:
+    if space.by != "total":
         return _cut([_parts_table(results)], len(results))
     blocks = [_header(results)]
     for rows in _groups(results, space):
@@ -133,39 +134,62 @@ def _long(rows: Results) -> str:
 
 
 def _parts_table(results: Results) -> str:
-    """One line per component or op of every design."""
-    by_op = "op" in results.columns
-    lines = []
-    for i in range(len(results)):
-        name = [results["component"][i]] + (
-            [shorten(f"{results['layer'][i]} {results['op'][i]}".strip(), 32)] if by_op else []
-        )
-        lines.append(
-            [
-                shorten(results["profile"][i], 16),
-                f"{results['chunk_ms'][i]:g}",
-                str(results["fold_factor"][i]),
-                *name,
-                number(results["power_mw"][i]),
-                number(results["busy_ms_per_chunk"][i]),
-                count(results["macs_per_chunk"][i]),
-                count(results["dram_bytes_per_chunk"][i]),
-                shorten(results["bottleneck"][i], 10),
-            ]
-        )
-    head = [
-        "profile",
-        "chunk ms",
-        "N",
-        "component",
-        *(["op"] if by_op else []),
-        "mW",
-        "busy ms",
-        "MACs",
-        "off-chip B",
-        "bound",
-    ]
-    return table(head, lines, left=(0, 3, 4, len(head) - 1) if by_op else (0, 3, len(head) - 1))
+    """One line per component, op, term, level or tensor group of every design."""
+    shown = [(head, name, form) for head, name, form in PART_COLUMNS if name in results.columns]
+    if "dram_bytes_per_chunk" in results.columns:  # components and ops have a bottleneck of their own
+        shown.append(("bound by", "bottleneck", _text))
+    lines = [[form(results, name, i) for _, name, form in shown] for i in range(len(results))]
+    left = [i for i, (_, name, _) in enumerate(shown) if columns()[name].unit == "" and name != "fold_factor"]
+    return table([head for head, _, _ in shown], lines, left=left)
+
+
+def _text(results: Results, name: str, i: int) -> str:
+    return shorten(str(results[name][i]), 20)
+
+
+def _op(results: Results, name: str, i: int) -> str:
+    return shorten(f"{results['layer'][i]} {results['op'][i]}".strip(), 32)
+
+
+def _plain(results: Results, name: str, i: int) -> str:
+    return f"{results[name][i]:g}"
+
+
+def _number(results: Results, name: str, i: int) -> str:
+    return number(float(results[name][i]))
+
+
+def _count(results: Results, name: str, i: int) -> str:
+    return count(float(results[name][i]))
+
+
+def _share(results: Results, name: str, i: int) -> str:
+    return percent(float(results[name][i]))
+
+
+# Heading, column and form, in the order shown; those the rows have are shown.
+PART_COLUMNS: tuple[tuple[str, str, Callable[[Results, str, int], str]], ...] = (
+    ("profile", "profile", _text),
+    ("chunk", "chunk_ms", _plain),
+    ("N", "fold_factor", _plain),
+    ("component", "component", _text),
+    ("op", "op", _op),
+    ("term", "term", _text),
+    ("part", "part", _text),
+    ("tensors", "tensors", _text),
+    ("level", "level", _text),
+    ("mW", "power_mw", _number),
+    ("low", "power_low_mw", _number),
+    ("high", "power_high_mw", _number),
+    ("busy ms", "busy_ms_per_chunk", _number),
+    ("MACs", "macs_per_chunk", _count),
+    ("off-chip B", "dram_bytes_per_chunk", _count),
+    ("moved B", "level_bytes_per_chunk", _count),
+    ("alone ms", "level_ms_per_chunk", _number),
+    ("stored B", "stored_bytes", _count),
+    ("serves", "served_ratio", _share),
+    ("uses/s", "uses_per_s", _number),
+)
 
 
 def _footnotes(results: Results) -> list[str]:

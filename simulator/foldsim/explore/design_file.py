@@ -35,7 +35,7 @@ class DesignFile(Record):
     policy: str | None = Field(default=None, description="race-to-idle, slowest-real-time or an operating point.")
     placement: str | None = Field(default=None, description="auto, dram or pinned:COMPONENT,...")
     sets: dict[str, list[SetValues]] | None = Field(default=None, description="Path -> values, as --set takes them.")
-    by: str | None = Field(default=None, description="total, component or op.")
+    by: str | None = Field(default=None, description="total, component, op, term, level or tensor.")
 
 
 def read_design(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from foldsim import units as u
 from foldsim.explore.breakdown import component_rows, op_rows
 from foldsim.explore.columns import columns
+from foldsim.explore.details import level_rows, tensor_rows, term_rows
 from foldsim.explore.space import DesignSpace
 from foldsim.explore.variants import Scalar, combinations, profile_groups
 from foldsim.hardware.profile import Profile
@@ -24,6 +25,13 @@ from foldsim.workload.spec import WorkloadSpec
 BLOCK_POINTS = 2048
 Columns = dict[str, np.ndarray]
 Progress = Callable[[int, int], None]
+EXPANSIONS: dict[str, Callable[[Evaluation, Lowered], Columns]] = {
+    "component": component_rows,
+    "op": op_rows,
+    "term": term_rows,
+    "level": level_rows,
+    "tensor": tensor_rows,
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ def _run_plan(
             which = np.repeat(chosen, len(points))
             here = take(bands, which) if stacked else bands
             result = _evaluate(space, plan, tiled[key], here)
-            yield _block_columns(space, plan, tiled[key], result, index, which, first, len(points), profile_sets)
+            yield _block_columns(space, plan, tiled[key], result, index, which, profile_sets)
 
 
 def evaluate_plan(space: DesignSpace, plan: Plan, bands: Bands) -> tuple[Lowered, Evaluation]:
@@ -151,8 +159,6 @@ def _block_columns(
     result: Evaluation,
     index: IntArray,
     which: IntArray,
-    first: int,
-    length: int,
     profile_sets: Sequence[tuple[Scalar, ...]],
 ) -> Columns:
     """Columns of one block, baselines that nobody asked for left out."""
@@ -168,10 +174,13 @@ def _block_columns(
     if space.by == "total":
         rows = {**design, **totals}
         return {name: values[keep] for name, values in rows.items()}
-    expand = component_rows if space.by == "component" else op_rows
-    parts = expand(result, lowered)
-    count = len(parts["component"]) // len(index)
-    repeated = {name: np.repeat(values, count) for name, values in {**design, **totals}.items()}
+    parts = EXPANSIONS[space.by](result, lowered)
+    count = len(next(iter(parts.values()))) // len(index)
+    kept = {**design, **totals}
+    if space.by not in ("component", "op"):
+        # Totals of the design would stand beside parts and be taken for them.
+        kept = {name: values for name, values in kept.items() if name in design or not columns()[name].additive}
+    repeated = {name: np.repeat(values, count) for name, values in kept.items()}
     return {name: values[np.repeat(keep, count)] for name, values in {**repeated, **parts}.items()}
 
 

@@ -20,7 +20,7 @@ from foldsim.workload.workload import Workload
 DEFAULT_CHUNK_MS = (40.0, 80.0, 160.0, 320.0, 640.0, 1280.0)
 DEFAULT_FOLD = (1, 2)
 PLACEMENTS = ("auto", "dram")
-BY = ("total", "component", "op")
+BY = ("total", "component", "op", "term", "level", "tensor")
 MAX_POINTS = 50_000_000
 
 
