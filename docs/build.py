@@ -58,6 +58,7 @@ GROUP_TITLES = {
     "energy": "Energy",
     "power": "Power",
     "saving": "Saving against the unfolded design",
+    "validation": "Predictions beside published numbers, in `foldsim validate -o`",
 }
 
 VOCABULARY = (

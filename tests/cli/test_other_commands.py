@@ -10,6 +10,7 @@ import pytest
 from typer.testing import Result
 
 from foldsim.data import shipped
+from foldsim.explore.results import read_results
 
 Foldsim = Callable[..., Result]
 
@@ -136,3 +137,17 @@ def test_plot_refuses(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ..
     assert result.exit_code == 2, result.output
     assert told in result.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.csv", "r.csv"]
+
+
+@pytest.mark.parametrize("kind", ["profile", "workload"])
+def test_schema_is_json_schema_of_the_format(foldsim: Foldsim, kind: str) -> None:
+    schema = json.loads(foldsim(kind, "schema").stdout)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert {"name", "title", "sources"} <= set(schema["required"])
+
+
+def test_validate_writes_its_rows(foldsim: Foldsim, tmp_path: Path) -> None:
+    assert foldsim("validate", "-o", "v.csv").exit_code == 0
+    rows = read_results(tmp_path / "v.csv")
+    assert set(rows["target"].tolist()) == {"size saving", "power saving", "power saving / size saving"}
+    assert ((rows["predicted_low"] <= rows["predicted"]) & (rows["predicted"] <= rows["predicted_high"])).all()

@@ -18,8 +18,10 @@ app = typer.Typer(
     help="Power, memory and latency of streaming speech recognisers on a chip, baseline or folded,"
     " before anything is trained.\n\nStart with: foldsim sweep",
 )
-profile_app = typer.Typer(help="Hardware profiles: list, show, validate.", no_args_is_help=True, rich_markup_mode=None)
-workload_app = typer.Typer(help="Workloads: list, show, validate.", no_args_is_help=True, rich_markup_mode=None)
+profile_app = typer.Typer(
+    help="Hardware profiles: list, show, validate, schema.", no_args_is_help=True, rich_markup_mode=None
+)
+workload_app = typer.Typer(help="Workloads: list, show, validate, schema.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(profile_app, name="profile")
 app.add_typer(workload_app, name="workload")
 
@@ -222,11 +224,16 @@ def plot(
 
 @app.command()
 @guarded
-def validate() -> None:
+def validate(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the rows to FILE.csv, .jsonl or .parquet."),
+    ] = None,
+) -> None:
     """Compare predictions with published claims; assumptions stand in the same table."""
     from foldsim.cli.validate import run_validate
 
-    run_validate()
+    run_validate(output)
 
 
 @profile_app.command("list")
@@ -261,6 +268,15 @@ def profile_validate(
     run_validate_files("hw_profiles", files)
 
 
+@profile_app.command("schema")
+@guarded
+def profile_schema() -> None:
+    """Print the JSON Schema of profiles, for editors."""
+    from foldsim.cli.checking import print_schema
+
+    print_schema("hw_profiles")
+
+
 @workload_app.command("list")
 @guarded
 def workload_list() -> None:
@@ -292,3 +308,12 @@ def workload_validate(
     from foldsim.cli.checking import run_validate_files
 
     run_validate_files("workloads", files)
+
+
+@workload_app.command("schema")
+@guarded
+def workload_schema() -> None:
+    """Print the JSON Schema of workloads, for editors."""
+    from foldsim.cli.checking import print_schema
+
+    print_schema("workloads")

@@ -1,7 +1,8 @@
-"""``profile validate`` and ``workload validate``."""
+"""``validate`` and ``schema`` of profiles and workloads."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import typer
@@ -35,3 +36,13 @@ def run_validate_files(kind: Kind, names: Sequence[str]) -> None:
         say(f"{name}: {counts or 'valid'}")
     if failed:
         raise typer.Exit(FINDINGS)
+
+
+def print_schema(kind: Kind) -> None:
+    """Print the JSON Schema of a format."""
+    from foldsim.hardware.spec import ProfileSpec
+    from foldsim.schema.jsonschema import json_schema
+    from foldsim.workload.spec import WorkloadSpec
+
+    model, word = (ProfileSpec, "profile") if kind == "hw_profiles" else (WorkloadSpec, "workload")
+    print(json.dumps(json_schema(model, f"foldsim {word}", f"urn:foldsim:{word}"), indent=2))

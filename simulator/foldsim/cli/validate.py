@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from foldsim.cli.guard import say
 from foldsim.cli.sweep import DEFAULT_WORKLOAD, profiles_in_order
 from foldsim.cli.tables import table
 from foldsim.explore.consistency import (
     PUBLISHED_POWER_SAVING_RATIO,
     PUBLISHED_POWER_TO_SIZE_RATIO,
     PUBLISHED_SIZE_SAVING_RATIO,
+    consistency_rows,
     inside,
     paper_consistency,
 )
+from foldsim.explore.results import Results, check_suffix, provenance, write_results
+from foldsim.explore.space import DesignSpace
 from foldsim.hardware.profile import load_profile
 from foldsim.workload.workload import load_workload
 
 
-def run_validate() -> None:
-    """Print the consistency table with its assumptions."""
+def run_validate(output: Path | None) -> None:
+    """Print the consistency table with its assumptions; write it where asked."""
+    if output is not None:
+        check_suffix(output)
     workload = load_workload(DEFAULT_WORKLOAD)
-    rows = paper_consistency(workload, [load_profile(name) for name in profiles_in_order()])
+    profiles = [load_profile(name) for name in profiles_in_order()]
+    rows = paper_consistency(workload, profiles)
+    if output is not None:
+        table_of = consistency_rows(rows)
+        space = DesignSpace([workload], profiles)
+        write_results(Results(table_of, provenance(space, ["validate"])), output)
+        say(f"{len(table_of['target'])} rows in {output}")
     print("Consistency with the folding-attention paper (arXiv 2309.07988), not a reproduction: the paper's widths, N,")
     print("layers, chunk sizes and energies were not published where they could be read.\n")
 

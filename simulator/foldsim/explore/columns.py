@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Group = Literal["by", "design", "size", "work", "verdict", "traffic", "time", "energy", "power", "saving"]
+Group = Literal["by", "design", "size", "work", "verdict", "traffic", "time", "energy", "power", "saving", "validation"]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from foldsim.explore.engine import run
 from foldsim.explore.space import DesignSpace, FoldOptions
@@ -35,6 +38,8 @@ class Consistency:
     chunk_ms: float
     size_saving_ratio: float
     power_saving_ratio: float
+    power_saving_low_ratio: float
+    power_saving_high_ratio: float
 
     @property
     def power_to_size_ratio(self) -> float:
@@ -66,7 +71,42 @@ def paper_consistency(workload: Workload, profiles: Sequence[Profile]) -> list[C
                     selection,
                     CHUNK_MS,
                     size,
-                    float(columns["power_saving_ratio"][i + 1]),
+                    *(float(columns[f"power_saving{end}_ratio"][i + 1]) for end in ("", "_low", "_high")),
                 )
             )
     return rows
+
+
+def consistency_rows(rows: Sequence[Consistency]) -> dict[str, np.ndarray]:
+    """Target by target: the published range beside the prediction with its own range, as result columns."""
+    table: list[dict[str, Any]] = []
+    for row in rows:
+        size, power = row.size_saving_ratio, row.power_saving_ratio
+        ends = (row.power_saving_low_ratio, row.power_saving_high_ratio)
+        targets: list[tuple[str, tuple[float, float], float, float, float]] = [
+            ("size saving", PUBLISHED_SIZE_SAVING_RATIO, size, size, size),
+            ("power saving", PUBLISHED_POWER_SAVING_RATIO, power, *ends),
+            ("power saving / size saving", PUBLISHED_POWER_TO_SIZE_RATIO, power / size, ends[0] / size, ends[1] / size),
+        ]
+        for target, published, predicted, low, high in targets:
+            table.append(
+                {
+                    "group": "folding paper",
+                    "target": target,
+                    "profile": row.profile,
+                    "fold_factor": row.fold_factor,
+                    "fold_layers": row.fold_layers,
+                    "chunk_ms": row.chunk_ms,
+                    "unit": "ratio",
+                    "measured_low": published[0],
+                    "measured_high": published[1],
+                    "predicted": predicted,
+                    "predicted_low": low,
+                    "predicted_high": high,
+                    "inside": inside(predicted, published),
+                }
+            )
+    return {
+        name: np.array([entry[name] for entry in table], dtype=object if isinstance(table[0][name], str) else None)
+        for name in table[0]
+    }

@@ -248,6 +248,9 @@ _TEXT_COLUMNS = {
     "fold_scope",
     "fold_heads",
     "bottleneck",
+    "group",
+    "target",
+    "unit",
 }
 
 
