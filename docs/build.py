@@ -48,7 +48,7 @@ QUANTITY_BOUNDS = {
 }
 
 GROUP_TITLES = {
-    "by": "Rows of `--by component` and `--by op`",
+    "by": "Rows that `--by` divides a design into",
     "design": "The design",
     "size": "Size",
     "work": "Work",

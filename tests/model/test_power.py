@@ -40,6 +40,12 @@ def test_without_time_to_wake_the_device_stays_awake():
     assert p.waiting_s[0] == pytest.approx(0.0005, rel=1e-9)
 
 
+def test_a_gap_as_long_as_waking_is_not_slept_in():
+    """125 ms of work and 125 ms of waking in 250: sleep would last no time at all."""
+    p = plan(0.125, 0.25, 0.125)
+    assert (p.wakes[0], p.idle_s[0], p.waiting_s[0]) == (0.0, 0.0, 0.125)
+
+
 def test_the_period_is_always_spent_once():
     """Waking + work + sleep + waiting awake = the chunk wherever the work fits in it; never both of the
     last."""

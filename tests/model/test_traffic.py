@@ -123,6 +123,82 @@ def test_residents_and_live_activations_leave_less_room_for_serial_weights(make)
     assert across(make, crowded, levels, [make.Group(1e4)], "dram")[0] == 2e4
 
 
+def test_serial_products_in_a_batch_must_fit_together(make):
+    """Two products of 100 x 100 bytes, two steps each: 20,000 bytes stay in 20,000, not in 16,000."""
+    row = make.Row(1, 100, 100, batch=2, steps=2, group=0)
+    for capacity, passes in ((2.0e4, 1), (1.6e4, 2)):
+        levels = [make.level(capacity_bytes=capacity), make.dram()]
+        assert across(make, row, levels, [make.Group(2e4)], "dram")[0] == passes * 2e4
+
+
+@pytest.mark.parametrize(("resident", "passes"), [(5000, 1), (7000, 2)])
+def test_what_lives_in_the_level_leaves_less_room_for_serial_weights(make, resident, passes):
+    """16,000 bytes less 5,000 still hold 10,000 bytes from one step to the next; less 7,000 they do not."""
+    recogniser = make.recogniser(
+        [make.Row(1, 100, 100, steps=2, group=0)], [make.Group(1e4), make.Group(resident)], chunk_s=(1.0,)
+    )
+    levels = [make.level(capacity_bytes=1.6e4), make.dram()]
+    homes = place(recogniser, levels, "pinned", (1,))
+    assert homes.resident_bytes[0, 0] == resident
+    assert traffic(recogniser.ops, homes, [make.unit()], levels).inward[1][0, 0] == passes * 1e4
+
+
+def test_activations_that_pass_a_cache_by_take_no_room_in_it(make):
+    """20,000 live bytes do not fit a cache of 16,000, so none stay; the 10,000 of serial weights do.
+
+    2 x 100 bytes of inputs and of results cross besides.
+    """
+    row = make.Row(1, 100, 100, steps=2, group=0, live_bytes=2e4)
+    levels = [make.level(capacity_bytes=1.6e4, is_cache=True), make.dram()]
+    assert across(make, row, levels, [make.Group(1e4)], "dram") == (10_200, 200)
+
+
+def test_an_eighth_of_a_level_is_always_there_for_streaming(make):
+    """L2 of 16,000 bytes, 14,000 resident: 2,000 bytes of serial weights stay from step to step; 2,040 do not."""
+    levels = [
+        make.level("l1", capacity_bytes=1500, keeps_data=False),
+        make.level("l2", capacity_bytes=1.6e4),
+        make.dram(),
+    ]
+    for columns, passes in ((50, 1), (51, 2)):
+        row = make.Row(1, 40, columns, steps=2, group=0, live_bytes=1000.0)
+        recogniser = make.recogniser([row], [make.Group(40 * columns), make.Group(14_000)])
+        flows = traffic(recogniser.ops, place(recogniser, levels, "pinned", (1,)), [make.unit()], levels)
+        assert flows.inward[1][0, 0] == 2 * 40 * columns  # L1 is too small for either
+        assert flows.inward[2][0, 0] == passes * 40 * columns
+
+
+def test_fresh_keys_from_outside_cross_beside_cached_ones(make):
+    """Inputs arrive from outside (2 x 4 x 8), a quarter of the 2 x 8 x 40 keys too; the cached ones live inside or not."""
+    row = make.Row(4, 8, 40, batch=2, second_is_weight=False, second_state_ratio=0.75, state_group=0, input_outside=1)
+    levels = [make.level(capacity_bytes=1e5), make.dram()]
+    groups = [make.Group(480, is_state=True)]
+    assert across(make, row, levels, groups, "auto") == (64 + 160, 0)
+    assert across(make, row, levels, groups, "dram") == (64 + 640, 0)
+
+
+def test_inputs_and_results_from_outside_cross_in_every_product_and_step(make):
+    """2 products, 3 steps, 4 x 64 inputs and 4 x 96 results of each; no weights to fetch."""
+    row = make.Row(4, 64, 96, batch=2, steps=3, input_outside=1, output_outside=1)
+    levels = [make.level(capacity_bytes=1e5), make.dram()]
+    assert across(make, row, levels) == (6 * 256, 6 * 384)
+
+
+def test_partial_sums_leave_and_return(make):
+    """32 x 126 x 74 of 4-byte elements through 18 bytes: the second operand stays, partial sums swap 125 times.
+
+    Inputs 16,128 once, results and partial sums 125 x 9,472 in and 126 x 9,472 out, weights 37,296 x 32 times; the
+    exhaustive search of test_tiling finds no schedule with less than the 3,587,072 bytes in all.
+    """
+    row = make.Row(
+        32, 126, 74, group=0, input_width=4, second_width=4, output_width=4, input_outside=1, output_outside=1
+    )
+    levels = [make.level(capacity_bytes=18), make.dram()]
+    inward, outward = across(make, row, levels, [make.Group(4 * 126 * 74)], "dram")
+    assert outward == 126 * 9472
+    assert inward == 16_128 + 32 * 37_296 + 125 * 9472
+
+
 def test_a_product_that_exceeds_the_level_re_reads(make):
     """256 x 256 x 256 with activations outside, 4 KiB: far more than the 196,608 bytes of its operands cross.
 

