@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -25,7 +25,7 @@ workload_app = typer.Typer(help="Workloads: list, show, validate, schema.", no_a
 app.add_typer(profile_app, name="profile")
 app.add_typer(workload_app, name="workload")
 
-# Options shared by sweep and simulate. Optional[...] because typer reads the annotations at run time.
+# Options shared by sweep and simulate.
 FoldLayers = Annotated[
     str | None,
     typer.Option(
@@ -290,7 +290,7 @@ def workload_list() -> None:
 @guarded
 def workload_show(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
-    chunk_ms: Annotated[Optional[float], typer.Option(metavar="MS", help="Chunk duration.")] = None,  # noqa: UP045
+    chunk_ms: Annotated[float | None, typer.Option(metavar="MS", help="Chunk duration.")] = None,
     fold: Annotated[int, typer.Option(min=1, metavar="N", help="Folding factor.")] = 1,
 ) -> None:
     """Show a workload's components and ops with shapes, parameters and MACs."""

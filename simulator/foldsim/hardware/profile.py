@@ -24,7 +24,7 @@ from foldsim.model.records import (
     UnitParams,
 )
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
-from foldsim.schema.quantity import Quantity, collect_sourced_findings
+from foldsim.schema.quantity import Quantity, collect_sourced_findings, validate_sourced
 
 End = Literal["value", "low", "high"]
 
@@ -188,10 +188,7 @@ def profile_findings(document: Document) -> tuple[ProfileSpec | None, list[Findi
 
 def from_document(document: Document) -> Profile:
     """Validate a document and wrap it."""
-    spec, findings = profile_findings(document)
-    if spec is None or any(f.severity == "error" for f in findings):
-        raise InputError(tuple(findings))
-    return Profile(spec, document)
+    return Profile(validate_sourced(document, ProfileSpec, (check_profile,)), document)
 
 
 def load_profile(name_or_path: str | Path) -> Profile:

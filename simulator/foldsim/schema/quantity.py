@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from foldsim.schema.findings import Finding, Problem, position_order
+from foldsim.schema.findings import Finding, InputError, Problem, position_order
 from foldsim.schema.reader import Document
 from foldsim.schema.validation import collect_findings, locate
 
@@ -139,3 +139,13 @@ def collect_sourced_findings(
     record, findings = collect_findings(document, model, checks)
     dangling = [locate(document, problem) for problem in dangling_sources(document.data)]
     return (None if dangling else record), sorted([*findings, *dangling], key=position_order)
+
+
+def validate_sourced(
+    document: Document, model: type[RecordT], checks: Sequence[Callable[[RecordT], Iterable[Problem]]]
+) -> RecordT:
+    """The record of a document without errors; raises ``InputError`` with every finding otherwise."""
+    record, findings = collect_sourced_findings(document, model, checks)
+    if record is None:
+        raise InputError(tuple(findings))
+    return record

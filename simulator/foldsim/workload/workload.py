@@ -11,7 +11,7 @@ import numpy as np
 
 from foldsim.data import resolve
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
-from foldsim.schema.quantity import collect_sourced_findings
+from foldsim.schema.quantity import collect_sourced_findings, validate_sourced
 from foldsim.workload.folding import FoldHeads, FoldScope
 from foldsim.workload.lowering import Lowered, lower
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec, check_workload, fold_problems
@@ -107,10 +107,7 @@ def workload_findings(document: Document) -> tuple[WorkloadSpec | None, list[Fin
 
 def from_document(document: Document) -> Workload:
     """Validate a document and wrap it."""
-    spec, findings = workload_findings(document)
-    if spec is None or any(f.severity == "error" for f in findings):
-        raise InputError(tuple(findings))
-    return Workload(spec, document)
+    return Workload(validate_sourced(document, WorkloadSpec, (check_workload,)), document)
 
 
 def load_workload(name_or_path: str | Path) -> Workload:
