@@ -65,7 +65,7 @@ def test_without_arguments_the_help_is_as_light():
 
 @pytest.mark.parametrize(
     "arguments",
-    [("sweep",), ("simulate",), ("plot",), ("profile",), ("workload", "list"), ("profile", "show")],
+    [("sweep",), ("simulate",), ("plot",), ("report",), ("profile",), ("workload", "list"), ("profile", "show")],
     ids=" ".join,
 )
 def test_help_of_a_command_loads_nothing_that_the_command_needs(arguments):

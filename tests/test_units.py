@@ -81,7 +81,7 @@ BARE = {
 }  # fmt: skip
 # Arguments of public functions of the model without a unit, and why: ends of terms (ratio_band takes any unit), and
 # generic arguments that take numbers of any unit.
-BARE_ARGUMENTS = {"top_low", "top_high", "bottom_low", "bottom_high", "values"}
+BARE_ARGUMENTS = {"top", "bottom", "values"}
 NUMERIC = ("Number", "FloatArray", "float", "tuple[FloatArray", "tuple[Number", "tuple[tuple[FloatArray")
 
 
@@ -144,7 +144,7 @@ def test_nothing_on_the_list_of_exceptions_is_stale():
 
 COLUMN_UNITS = {
     "bytes": "byte", "bytes/s": "byte / second", "ms": "millisecond", "mW": "milliwatt", "uJ": "microjoule",
-    "bits": "bit", "MAC/s": "1 / second", "ratio": "", "tokens": "", "count": "", "MAC": "", "rows": "", "elements": "",
+    "bits": "bit", "MAC/s": "1 / second", "1/s": "1 / second", "ratio": "", "tokens": "", "count": "", "MAC": "", "rows": "", "elements": "",
     "columns": "", "products": "",
 }  # fmt: skip
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from foldsim.explore.engine import run
 from foldsim.explore.results import Results, provenance
 from foldsim.explore.simulation import Simulation, explain
-from foldsim.explore.space import DesignSpace, FoldOptions
+from foldsim.explore.space import DEFAULT_CHUNK_MS, DesignSpace, FoldOptions, SpaceError, parse_numbers
 from foldsim.explore.variants import Scalar, SetAxis
 from foldsim.hardware.profile import Profile, load_profile
 from foldsim.workload.workload import Workload, load_workload
@@ -29,6 +31,18 @@ def _workload(given: WorkloadLike) -> Workload:
 
 def _profile(given: ProfileLike) -> Profile:
     return given if isinstance(given, Profile) else load_profile(given)
+
+
+def _numbers(given: object, what: str, whole: bool = False) -> list[float]:
+    """A number, a sequence of numbers, or text such as ``40:160:40`` as a list."""
+    if isinstance(given, str):
+        return parse_numbers(given, what, whole)
+    items: list[Any] = list(given) if isinstance(given, Iterable) else [given]
+    numbers = [float(x) if isinstance(x, (int, float, np.number)) and not isinstance(x, bool) else None for x in items]
+    for item, value in zip(items, numbers, strict=True):
+        if value is None or (whole and value % 1):
+            raise SpaceError([f"{what}: {item!r} is no {'whole number' if whole else 'number'}"])
+    return [value for value in numbers if value is not None]
 
 
 def _many(given: object) -> list[object]:
@@ -61,7 +75,11 @@ def simulate(
     True
     """
     chosen, chip = _workload(workload), _profile(profile)
-    chunk = chosen.spec.streaming.chunk_tokens * chosen.spec.token_ms if chunk_ms is None else chunk_ms
+    chunk = (
+        chosen.spec.streaming.chunk_tokens * chosen.spec.token_ms
+        if chunk_ms is None
+        else _numbers(chunk_ms, "chunk_ms")[0]
+    )
     factor = chosen.spec.folding.factor if chosen.spec.folding else 1
     return explain(DesignSpace([chosen], [chip], [chunk], [factor], policy=policy, placement=placement))
 
@@ -69,8 +87,8 @@ def simulate(
 def sweep(
     workloads: WorkloadLike | Sequence[WorkloadLike],
     profiles: ProfileLike | Sequence[ProfileLike],
-    chunk_ms: Sequence[float] | None = None,
-    fold: Sequence[int] | None = None,
+    chunk_ms: float | str | Sequence[float] | None = None,
+    fold: int | str | Sequence[int] | None = None,
     *,
     fold_layers: str | None = None,
     fold_scope: str | None = None,
@@ -95,8 +113,8 @@ def sweep(
     space = DesignSpace(
         [_workload(w) for w in _many(workloads)],  # type: ignore[arg-type]
         [_profile(p) for p in _many(profiles)],  # type: ignore[arg-type]
-        **({} if chunk_ms is None else {"chunk_ms": list(chunk_ms)}),
-        fold=None if fold is None else list(fold),
+        DEFAULT_CHUNK_MS if chunk_ms is None else _numbers(chunk_ms, "chunk_ms"),
+        None if fold is None else [int(n) for n in _numbers(fold, "fold", whole=True)],
         fold_options=FoldOptions(fold_layers, fold_scope, fold_heads),
         policy=policy,
         placement=placement,

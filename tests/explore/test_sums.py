@@ -219,3 +219,73 @@ def test_terms_levels_and_tensors_add_up_to_the_totals(emformer, shipped_profile
     assert_close(moved.reshape(points, -1).sum(axis=1), total["dram_bytes_per_chunk"], "dram_bytes_per_chunk")
     busy = rows["level"]["busy_ms_per_chunk"].reshape(points, -1).sum(axis=1)
     assert_close(busy / len(shipped_profile.spec.memory_levels), total["busy_ms_per_chunk"], "busy_ms_per_chunk")
+
+
+# ---- the finer breakdowns -----------------------------------------------------------------------------------
+
+
+def rows_per_design(table, total):
+    return len(table["chunk_ms"]) // len(total["chunk_ms"])
+
+
+def test_terms_add_up_to_power_and_to_its_parts(emformer, shipped_profile):
+    """`--by term`: power, its low and high ends, energy; and each part's terms to the column of that part."""
+    space = space_of(emformer, shipped_profile)
+    total, table = run(space, "total"), run(space, "term")
+    rows = rows_per_design(table, total)
+    for name in ("power_mw", "power_low_mw", "power_high_mw", "energy_per_chunk_uj"):
+        assert_close(sums_of(table, rows, name), total[name], name)
+    for part in ("compute", "onchip", "dram", "static"):
+        mine = np.where(table["part"] == part, table["power_mw"], 0.0).reshape(-1, rows).sum(axis=1)
+        assert np.allclose(mine, total[f"power_{part}_mw"], rtol=REL, atol=1e-12)
+
+
+def test_terms_are_those_of_simulate(emformer, shipped_profile):
+    table = run(space_of(emformer, shipped_profile), "term")
+    for factor in FOLD:
+        mine = (table["chunk_ms"] == 160.0) & (table["fold_factor"] == factor)
+        rows = dict(zip(table["term"][mine], table["power_mw"][mine], strict=True))
+        for term in explained(emformer, shipped_profile, 160.0, factor).power_terms:
+            assert rows[term.name] == pytest.approx(term.power_mw, rel=REL), term.name
+
+
+def test_traffic_of_off_chip_levels_is_what_leaves_the_chip(emformer, shipped_profile):
+    """`--by level`: what off-chip levels exchange with their inner side, added up over ops."""
+    space = space_of(emformer, shipped_profile)
+    total, table = run(space, "total"), run(space, "level")
+    off_chip = [lv.name for lv in shipped_profile.spec.memory_levels if not lv.on_chip]
+    moved = np.where(np.isin(table["level"].astype(str), off_chip), table["level_bytes_per_chunk"], 0.0)
+    found = moved.reshape(-1, rows_per_design(table, total)).sum(axis=1)
+    assert np.allclose(found, total["dram_bytes_per_chunk"], rtol=REL, atol=0)
+
+
+def test_time_of_levels_adds_up_to_the_time_terms(emformer, shipped_profile):
+    table = run(space_of(emformer, shipped_profile), "level")
+    mine = (table["chunk_ms"] == 160.0) & (table["fold_factor"] == 2)
+    spent = explained(emformer, shipped_profile, 160.0, 2).time_terms_ms
+    for level in shipped_profile.spec.memory_levels:
+        here = table["level_ms_per_chunk"][mine & (table["level"] == level.name)].sum()
+        assert here == pytest.approx(spent[level.name], rel=REL)
+
+
+def test_every_op_stands_at_every_level_once(emformer, shipped_profile):
+    """Its MACs and its time are repeated at each: at any one level they are those of `--by op`."""
+    space = space_of(emformer, shipped_profile)
+    ops, table = run(space, "op"), run(space, "level")
+    for level in shipped_profile.spec.memory_levels:
+        here = table["level"] == level.name
+        for name in ("macs_per_chunk", "busy_ms_per_chunk"):
+            assert table[name][here].sum() == pytest.approx(ops[name].sum(), rel=REL)
+
+
+def test_tensors_add_up_to_weights_and_state(emformer, shipped_profile):
+    """`--by tensor`: what is stored over the levels is what there is, and every read is served once."""
+    space = space_of(emformer, shipped_profile)
+    total, table = run(space, "total"), run(space, "tensor")
+    stored = sums_of(table, rows_per_design(table, total), "stored_bytes")
+    assert_close(stored, total["weights_bytes"] + total["state_bytes"], "stored")
+    levels = len(shipped_profile.spec.memory_levels)
+    assert np.allclose(table["served_ratio"].reshape(-1, levels).sum(axis=1), 1.0, rtol=REL)
+    assert (table["served_ratio"] >= 0).all()
+    encoder = table["tensors"] == "encoder weights"
+    assert np.allclose(table["uses_per_s"][encoder], 1e3 / table["chunk_ms"][encoder], rtol=REL)

@@ -34,6 +34,14 @@ def test_on_chip_bytes_are_what_found_room_there(make):
     assert found.fits.tolist() == [True]
 
 
+def test_activations_that_spill_are_on_chip_in_part(make):
+    """1000 live bytes in 700 of room: 700 of them on chip, 300 in DRAM, and no weights beside them."""
+    found = counted(make, [make.level(capacity_bytes=800), make.dram()], [make.Group(2000)], live=(1000,))
+    assert found.activation_peak_bytes[0] == 1000
+    assert found.onchip_bytes[0] == pytest.approx(700, rel=1e-12)
+    assert found.memory_bytes[0] == 3050
+
+
 def test_on_chip_levels_add_up(make):
     """300 live bytes in the inner level; 1000 weight bytes in the next."""
     levels = [

@@ -174,6 +174,8 @@ def test_weights_beyond_the_last_level_overflow_and_are_still_read_from_it(make)
         # A once-per-chunk group of 800 does not fit beside 400 + 300 (1500 > 1400) and never hits; it runs in one
         # of ten gaps between two uses of the frequent ones and throws them out: they hit 9 times in 10.
         ((400, 300, 800), (10, 10, 1), (0.9, 0.9, 0.0)),
+        # 1400 bytes just fit.
+        ((400, 300, 700), (10, 10, 1), (1.0, 1.0, 1.0)),
         # Every second gap is interrupted.
         ((400, 300, 800), (10, 10, 5), (0.5, 0.5, 0.0)),
         # Swept cyclically, 1500 bytes in 1400 never hit: least recently used throws out what comes next.
@@ -197,6 +199,18 @@ def test_a_scratchpad_spills_the_excess_and_a_cache_everything():
     live, room = np.array([[2000.0], [1000.0]]), np.array([1400.0])
     assert activations_outside(live, room, False)[:, 0].tolist() == pytest.approx([0.3, 0.0], rel=1e-12)
     assert activations_outside(live, room, True)[:, 0].tolist() == [1.0, 0.0]
+
+
+def test_what_just_fits_does_not_spill():
+    for is_cache in (False, True):
+        assert activations_outside(np.array([[1400.0]]), np.array([1400.0]), is_cache)[0, 0] == 0.0
+
+
+def test_activations_that_just_fit_an_inner_level_take_no_room_further_out(make):
+    """350 live bytes in 350 of room: the outer level has all of its 1400 for weights."""
+    recogniser = make.recogniser([make.Row(live_bytes=350)], [make.Group(1400)])
+    levels = [make.level("l1", capacity_bytes=400, keeps_data=False), make.level(capacity_bytes=1600), make.dram()]
+    assert served(place(recogniser, levels), 1, 0) == 1.0
 
 
 def test_what_an_inner_level_holds_does_not_spill_from_an_outer_one(make):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from foldsim.model.placement import place
+from foldsim.model.tiling import TileTraffic
 from foldsim.model.traffic import port_traffic, traffic
 
 
@@ -169,7 +171,7 @@ def test_an_eighth_of_a_level_is_always_there_for_streaming(make):
 
 
 def test_fresh_keys_from_outside_cross_beside_cached_ones(make):
-    """Inputs arrive from outside (2 x 4 x 8), a quarter of the 2 x 8 x 40 keys too; the cached ones live inside or not."""
+    """Inputs arrive from outside (2 x 4 x 8), a quarter of the 2 x 8 x 40 keys too; cached ones are in or out."""
     row = make.Row(4, 8, 40, batch=2, second_is_weight=False, second_state_ratio=0.75, state_group=0, input_outside=1)
     levels = [make.level(capacity_bytes=1e5), make.dram()]
     groups = [make.Group(480, is_state=True)]
@@ -184,19 +186,16 @@ def test_inputs_and_results_from_outside_cross_in_every_product_and_step(make):
     assert across(make, row, levels) == (6 * 256, 6 * 384)
 
 
-def test_partial_sums_leave_and_return(make):
-    """32 x 126 x 74 of 4-byte elements through 18 bytes: the second operand stays, partial sums swap 125 times.
-
-    Inputs 16,128 once, results and partial sums 125 x 9,472 in and 126 x 9,472 out, weights 37,296 x 32 times; the
-    exhaustive search of test_tiling finds no schedule with less than the 3,587,072 bytes in all.
-    """
-    row = make.Row(
-        32, 126, 74, group=0, input_width=4, second_width=4, output_width=4, input_outside=1, output_outside=1
-    )
-    levels = [make.level(capacity_bytes=18), make.dram()]
-    inward, outward = across(make, row, levels, [make.Group(4 * 126 * 74)], "dram")
-    assert outward == 126 * 9472
-    assert inward == 16_128 + 32 * 37_296 + 125 * 9472
+def test_partial_sums_return_inward_and_leave_with_the_results(make, monkeypatch):
+    """Per product 1000 bytes of inputs, 200 of weights, 30 of returning partial sums, 4 out; 2 products of 3 steps."""
+    one = np.ones((1, 1))
+    tiles = TileTraffic(1000 * one, 200 * one, 30 * one, 4 * one)
+    monkeypatch.setattr("foldsim.model.traffic.tiled_traffic", lambda *args: tiles)
+    row = make.Row(4, 64, 96, batch=2, steps=3, group=0)
+    tight, wide = ([make.level(capacity_bytes=size), make.dram()] for size in (1e4, 1e5))
+    groups = [make.Group(2 * 64 * 96)]
+    assert across(make, row, tight, groups, "dram") == (6 * 1030 + 6 * 200, 24)
+    assert across(make, row, wide, groups, "dram") == (6 * 1030 + 2 * 200, 24)  # weights stay from step to step
 
 
 def test_a_product_that_exceeds_the_level_re_reads(make):

@@ -29,12 +29,16 @@ app.add_typer(workload_app, name="workload")
 FoldLayers = Annotated[
     str | None,
     typer.Option(
-        metavar="WHICH", help="Layers to fold: all, 1-10, 1,4,7 or every:2; layers count from 1. [default: all]"
+        metavar="WHICH",
+        help="Layers to fold: all, 1-10, 1,4,7 or every:2; layers count from 1."
+        " [default: the workload's own, else all]",
     ),
 ]
 FoldScope = Annotated[
     str | None,
-    typer.Option(metavar="SCOPE", help="attention, or attention+feedforward. [default: attention]"),
+    typer.Option(
+        metavar="SCOPE", help="attention, or attention+feedforward. [default: the workload's own, else attention]"
+    ),
 ]
 FoldHeads = Annotated[
     str | None,
@@ -58,8 +62,9 @@ Sets = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUES",
-        help="Change a number: profile.memory_levels.dram.read_pj_per_byte=60,80 or workload.precision.weights=int4;"
-        " several values are swept; repeatable.",
+        help="Change a number: profile.memory_levels.dram.read_pj_per_byte=60 or workload.precision.weights=int4;"
+        " repeatable. The number's range closes to the value; end the path in .value to keep it. foldsim sweep takes"
+        " several values, 60,80 or 0:100:20.",
     ),
 ]
 
@@ -128,8 +133,11 @@ def sweep(
         typer.Option("--output", "-o", metavar="FILE", help="Write results to FILE.csv, .jsonl or .parquet."),
     ] = None,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="What to print without -o: table, csv or jsonl.")
-    ] = "table",
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="What to print without -o: table, csv or jsonl. [default: table]"
+        ),
+    ] = None,
 ) -> None:
     """Predict power, memory and latency over chunk sizes, folding factors and chips.
 
@@ -224,6 +232,20 @@ def plot(
 
 @app.command()
 @guarded
+def report(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Result file of foldsim sweep -o.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="Page to write.")] = Path(
+        "report.html"
+    ),
+) -> None:
+    """Make one self-contained HTML page: verdict, linked charts, table and sources."""
+    from foldsim.cli.report import run_report
+
+    run_report(results, output)
+
+
+@app.command()
+@guarded
 def validate(
     output: Annotated[
         Path | None,
@@ -291,7 +313,9 @@ def workload_list() -> None:
 def workload_show(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
     chunk_ms: Annotated[float | None, typer.Option(metavar="MS", help="Chunk duration.")] = None,
-    fold: Annotated[int, typer.Option(min=1, metavar="N", help="Folding factor.")] = 1,
+    fold: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Folding factor. [default: the workload's own]")
+    ] = None,
 ) -> None:
     """Show a workload's components and ops with shapes, parameters and MACs."""
     from foldsim.cli.workloads import run_show

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
 import os
 import sys
@@ -32,22 +34,28 @@ def guarded(command: CommandT) -> CommandT:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             result = command(*args, **kwargs)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
             return result
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt:
             stop("interrupted", 130)
         except BrokenPipeError:
-            # The reader (head, less) has gone; keep Python from complaining when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
+            _silence_stdout()
+            raise typer.Exit(0) from None  # the reader (head, less) has gone
         except Exception as error:
             if os.environ.get("FOLDSIM_DEBUG"):
                 raise
             _report(error)
 
     return run  # type: ignore[return-value]
+
+
+def _silence_stdout() -> None:
+    """Keep Python from complaining when it flushes at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: Exception) -> NoReturn:
@@ -61,8 +69,10 @@ def _report(error: Exception) -> NoReturn:
         stop(f"error: {error}")
     if isinstance(error, (UserError, MemoryError)):
         stop("\n".join(f"error: {line}" for line in (str(error) or "out of memory").splitlines()))
-    if isinstance(error, OSError) and error.filename:
-        stop(f"error: {error.filename}: {error.strerror}")
+    if isinstance(error, OSError) and error.strerror:
+        if error.errno in (errno.ENOSPC, errno.EIO):
+            _silence_stdout()
+        stop(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: writing: {error.strerror}")
     stop(
         f"internal error: {type(error).__name__}: {error}\n"
         "This is a fault of foldsim. Set FOLDSIM_DEBUG=1 to see where, and report it with the command you ran.",

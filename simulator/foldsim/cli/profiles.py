@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foldsim.cli.tables import WIDTH, count, number, paragraph, shorten, table
+from foldsim.cli.tables import count, number, paragraph, shorten, size, table
 from foldsim.data import shipped
 from foldsim.hardware.profile import load_profile
 from foldsim.schema.quantity import quantities
@@ -25,7 +25,7 @@ def run_list() -> None:
                 spec.device_class,
                 spec.grade,
                 peak,
-                count(on_chip) + "B",
+                size(on_chip),
                 f"{outer.kind} {number(outer.bandwidth_gb_per_s.value)} GB/s",
                 shorten(spec.title, 24),
             ]
@@ -36,7 +36,7 @@ def run_list() -> None:
 def run_show(name: str, sources: bool) -> None:
     """Every number with range and source, or the sources with what rests on each."""
     spec = load_profile(name).spec
-    print(shorten(f"{spec.name}: {spec.title}", WIDTH))
+    print(paragraph(f"{spec.name}: {spec.title}"))
     print(f"class {spec.device_class}, grade {spec.grade}, default policy {spec.policy}")
     print("\n" + paragraph(spec.summary) + "\n")
     for unit in spec.compute_units:

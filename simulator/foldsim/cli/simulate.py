@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from foldsim.cli.guard import stop
-from foldsim.cli.tables import WIDTH, count, number, percent, shorten, table, yes_no
+from foldsim.cli.tables import count, number, paragraph, percent, shorten, size, table, yes_no
 from foldsim.explore.simulation import Simulation, explain
 from foldsim.explore.space import DesignSpace, FoldOptions, SpaceError, parse_set
 from foldsim.explore.variants import apply_axis
@@ -58,12 +58,12 @@ def report(result: Simulation, title: str, top: int) -> str:
 def _summary(result: Simulation, title: str) -> str:
     d, t = result.design, result.totals
 
-    def size(name: str) -> str:
-        return count(t[name]) + "B"
+    def of(name: str) -> str:
+        return size(t[name])
 
     folded = f"folded N = {d['fold_factor']} ({d['fold_scope']}, {d['fold_layers']} layers, {d['fold_heads']})"
     lines = [
-        shorten(f"{d['workload']} on {d['profile']}: {title}", WIDTH),
+        paragraph(f"{d['workload']} on {d['profile']}: {title}"),
         f"chunk {d['chunk_ms']:g} ms, {folded if d['fold_factor'] > 1 else 'baseline (not folded)'}",
         f"operating point {d['operating_point']} (policy {d['policy']}), placement {d['placement']}",
         "",
@@ -72,10 +72,10 @@ def _summary(result: Simulation, title: str) -> str:
         f"latency      {number(t['latency_ms'])} ms compute + {number(t['algorithmic_latency_ms'])} ms algorithmic;"
         f" a word waits {number(t['user_perceived_latency_ms'])} ms on average",
         f"real time    {yes_no(t['realtime'])}  (real-time factor {t['rtf']:.3f}); bound by {t['bottleneck']}",
-        f"memory       {size('memory_bytes')} = {size('weights_bytes')} weights + {size('state_bytes')} state"
-        f" + {size('activation_peak_bytes')} peak activations + runtime",
-        f"             {size('onchip_bytes')} of it on chip; fits: {yes_no(t['fits'])}",
-        f"work         {count(t['macs_per_chunk'])} MACs and {size('dram_bytes_per_chunk')} off-chip traffic per chunk;"
+        f"memory       {of('memory_bytes')} = {of('weights_bytes')} weights + {of('state_bytes')} state"
+        f" + {of('activation_peak_bytes')} peak activations + runtime",
+        f"             {of('onchip_bytes')} of it on chip; fits: {yes_no(t['fits'])}",
+        f"work         {count(t['macs_per_chunk'])} MACs and {of('dram_bytes_per_chunk')} off-chip traffic per chunk;"
         f" {count(t['params'])} parameters",
     ]
     if d["fold_factor"] > 1:
@@ -127,7 +127,7 @@ def _time(result: Simulation) -> str:
 def _homes(result: Simulation) -> str:
     levels = list(result.homes[0].served_ratio) if result.homes else []
     rows = [
-        [h.group, count(h.stored_bytes) + "B", number(h.reads_per_s), *(percent(h.served_ratio[lv]) for lv in levels)]
+        [h.group, size(h.stored_bytes), number(h.reads_per_s), *(percent(h.served_ratio[lv]) for lv in levels)]
         for h in result.homes
     ]
     return "What lives where: share of each tensor group's reads that a level serves\n" + table(

@@ -21,28 +21,32 @@ MAIN_PLOTS = ("power-vs-chunk", "saving-vs-chunk", "latency-vs-chunk", "memory-v
 PROGRESS_POINTS = 100_000
 
 
-def run_sweep(design: Path | None, options: dict[str, Any], output: Path | None, output_format: str) -> None:
+def run_sweep(design: Path | None, options: dict[str, Any], output: Path | None, output_format: str | None) -> None:
     """Run the sweep that the design file and the options describe; with nothing at all, the main job."""
-    if output_format not in ("table", "csv", "jsonl"):
+    if output_format not in (None, "table", "csv", "jsonl"):
         stop(f"error: --format {output_format!r} is not known; allowed: table, csv, jsonl")
+    if output_format and output:
+        stop("error: --format picks what is printed; with -o the suffix of the file picks the format")
     if output is not None:
         check_suffix(output)
     given = {key: value for key, value in options.items() if value not in (None, [], "")}
     empty = [key for key, value in options.items() if value == ""]
     if empty:
         stop("\n".join(f"error: --{key.replace('_', '-')} is empty" for key in empty))
-    main_job = not given and design is None and output is None
+    main_job = not given and design is None and output is None and output_format is None
+    if main_job:
+        Path(RESULTS_FOLDER).mkdir(exist_ok=True)
     if design is not None:
         given = {**read_design(design), **given}
     space = build_space(given, [DEFAULT_WORKLOAD], profiles_in_order())
     results = results_of(space, sys.argv[1:], _progress(space.point_count()))
-    if main_job and output_format == "table":
+    if main_job:
         print(sweep_table(results, space))
         write_main_job(space, results)
     elif output is not None:
         write_results(results, output)
         say(f"{len(results):,} rows in {output}")
-    elif output_format == "table":
+    elif output_format in (None, "table"):
         print(sweep_table(results, space))
     else:
         (write_csv if output_format == "csv" else write_jsonl)(results, sys.stdout)
@@ -83,7 +87,6 @@ def write_main_job(space: DesignSpace, results: Results) -> None:
     from foldsim import plotting
 
     folder = Path(RESULTS_FOLDER)
-    folder.mkdir(exist_ok=True)
     arguments = ["sweep"]
     write_results(results, folder / "sweep.csv")
     by_op = results_of(replace(space, by="op"), [*arguments, "--by", "op"])

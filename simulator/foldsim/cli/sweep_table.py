@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from foldsim.cli.tables import WIDTH, brief, count, number, paragraph, percent, shorten, table, yes_no
+from foldsim.cli.tables import brief, count, number, paragraph, percent, shorten, size, table, yes_no
 from foldsim.explore.columns import columns
 from foldsim.explore.results import Results
 from foldsim.explore.space import DesignSpace
@@ -23,7 +23,7 @@ def sweep_table(results: Results, space: DesignSpace) -> str:
     blocks = [_header(results)]
     for rows in _groups(results, space):
         blocks.append(_block(rows, space))
-    blocks += _footnotes(results)
+    blocks += _footnotes(results, space)
     return _cut(blocks, len(results))
 
 
@@ -66,7 +66,7 @@ def _block(rows: Results, space: DesignSpace) -> str:
     )
     factors = set(rows["fold_factor"].tolist())
     wide = len(factors) == 2 and 1 in factors and _paired(rows)
-    return f"\n{shorten(title, WIDTH)}\n" + (_wide(rows) if wide else _long(rows))
+    return f"\n{paragraph(title)}\n" + (_wide(rows) if wide else _long(rows))
 
 
 def _paired(rows: Results) -> bool:
@@ -123,7 +123,7 @@ def _long(rows: Results) -> str:
             saving,
             number(rows["latency_ms"][i]),
             f"{rows['rtf'][i]:.2f}",
-            count(rows["memory_bytes"][i]) + "B",
+            size(rows["memory_bytes"][i]),
             shorten(rows["bottleneck"][i], 12),
             yes_no(rows["realtime"][i]),
             yes_no(rows["fits"][i]),
@@ -192,7 +192,7 @@ PART_COLUMNS: tuple[tuple[str, str, Callable[[Results, str, int], str]], ...] = 
 )
 
 
-def _footnotes(results: Results) -> list[str]:
+def _footnotes(results: Results, space: DesignSpace) -> list[str]:
     notes = []
     late = ~results["realtime"].astype(bool)
     if late.any():
@@ -200,10 +200,14 @@ def _footnotes(results: Results) -> list[str]:
             "real time NO: the work of a chunk takes longer than the chunk; power is then energy per second of audio."
         )
     homeless = ~results["fits"].astype(bool)
-    for name in dict.fromkeys(results["profile"][homeless].tolist()):
-        need = results["memory_bytes"][homeless & (results["profile"] == name)]
-        notes.append(
-            f"fits NO on {name}: needs {count(need.min())}B to {count(need.max())}B, more than its memories hold;"
-            " figures are as if the outermost held the rest."
-        )
+    for profile in space.profiles:
+        for workload in space.workloads:
+            mine = homeless & (results["profile"] == profile.name) & (results["workload"] == workload.name)
+            if mine.any():
+                need = results["memory_bytes"][mine]
+                span = size(need.min()) + (f" to {size(need.max())}" if size(need.min()) != size(need.max()) else "")
+                notes.append(
+                    f"fits NO: {workload.name} needs {span}; the memories of {profile.name} that keep data have"
+                    f" {size(profile.kept_bytes())} for it. Figures are as if the outermost held the rest."
+                )
     return ["", *map(paragraph, notes)] if notes else []

@@ -54,6 +54,16 @@ def count(value: float) -> str:
     return f"{value:.0f}"
 
 
+def size(value: float) -> str:
+    """Bytes with a decimal prefix.
+
+    >>> size(800), size(6239027)
+    ('800 B', '6.24 MB')
+    """
+    text = count(value)
+    return text + "B" if text[-1].isalpha() else text + " B"
+
+
 def paragraph(text: str) -> str:
     """Running text wrapped to the terminal, control characters made visible."""
     import textwrap

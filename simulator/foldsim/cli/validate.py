@@ -67,7 +67,7 @@ def run_validate(output: Path | None) -> None:
         )
     print(
         table(
-            ["on", "N", "layers", "chunk", "size saved", "power saved", "power/size", "published range"],
+            ["on", "N", "layers", "chunk", "weights saved", "power saved", "power/weights", "against published"],
             lines,
             left=(0, 2, 7),
         )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from foldsim.cli.tables import WIDTH, count, paragraph, shorten, table
+from foldsim.cli.tables import paragraph, shorten, size, table
 from foldsim.data import shipped
 from foldsim.explore.space import SpaceError, is_multiple
+from foldsim.workload.spec import FoldingSpec, fold_problems
 from foldsim.workload.workload import load_workload
 
 
@@ -29,22 +30,28 @@ def run_list() -> None:
     print(table(["name", "parameters", "token ms", "chunk ms", "weights", "title"], rows, left=(0, 4, 5)))
 
 
-def run_show(name: str, chunk_ms: float | None, fold: int) -> None:
+def run_show(name: str, chunk_ms: float | None, fold: int | None) -> None:
     """Components with parameters and MACs, then the op table with shapes."""
     workload = load_workload(name)
     spec = workload.spec
     chunk = chunk_ms if chunk_ms is not None else spec.streaming.chunk_tokens * spec.token_ms
     if not is_multiple(chunk, spec.token_ms):
         raise SpaceError([f"--chunk-ms {chunk:g} is no multiple of the {spec.token_ms:g} ms token of {name}"])
-    if fold > 1:
-        workload = workload.fold(fold)
+    if fold is not None:
+        workload = workload.unfolded()
+        if fold > 1:
+            problems = list(fold_problems(spec, FoldingSpec(factor=fold), ()))
+            if problems:
+                raise SpaceError([f"--fold {fold} on {name}: {p.message} (allowed: {p.allowed})" for p in problems])
+            workload = workload.fold(fold)
+    folded = workload.spec.folding is not None
     tokens = round(chunk / spec.token_ms)
     params, macs = workload.params(), workload.macs_per_invocation(tokens)
-    print(shorten(f"{spec.name}: {spec.title}", WIDTH))
+    print(paragraph(f"{spec.name}: {spec.title}"))
     print("\n" + paragraph(spec.summary) + "\n")
     total = sum(params.values())
     published = ""
-    if spec.published_params_count and fold == 1:
+    if spec.published_params_count and not folded:
         published = (
             " (as published)"
             if total == spec.published_params_count
@@ -61,7 +68,7 @@ def run_show(name: str, chunk_ms: float | None, fold: int) -> None:
     for g in np.flatnonzero(groups.group_is_state):
         state[groups.component_names[groups.group_component[g]]] += float(groups.group_bytes[g, 0])
     rows = [
-        [c.name, " + ".join(c.invoked_per), f"{params[c.name]:,}", f"{macs[c.name]:,}", count(state[c.name]) + "B"]
+        [c.name, " + ".join(c.invoked_per), f"{params[c.name]:,}", f"{macs[c.name]:,}", size(state[c.name])]
         for c in spec.components
     ]
     print("\n" + table(["component", "invoked per", "parameters", "MACs per invocation", "state"], rows, left=(0, 1)))

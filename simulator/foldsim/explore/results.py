@@ -102,7 +102,12 @@ def write_results(results: Results, path: Path) -> None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write bytes to a temporary file beside ``path`` and move it into place."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    if path.is_dir():
+        raise ResultError(f"{path}: is a folder")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise ResultError(f"{path}: {error.strerror}") from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -206,9 +211,12 @@ def _column(name: str, cells: list[str]) -> np.ndarray:
             return np.array([cell == "true" for cell in cells])
         for kind in (int, float):
             try:
-                return np.array([kind(cell) for cell in cells])
+                numbers = np.array([kind(cell) for cell in cells])
             except (ValueError, OverflowError):
                 continue
+            if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
+                raise ValueError(f"the column {name} holds numbers that are not finite")
+            return numbers
     return np.array(cells, dtype=object)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ DEFAULT_FOLD = (1, 2)
 PLACEMENTS = ("auto", "dram")
 BY = ("total", "component", "op", "term", "level", "tensor")
 MAX_POINTS = 50_000_000
+MAX_CHUNK_MS = 1.0e8  # more than a day
 
 
 class SpaceError(UserError):
@@ -106,10 +106,20 @@ class DesignSpace:
         problems = self.fold_options.problems()
         if not self.workloads or not self.profiles:
             problems.append("give at least one workload and one profile")
+        for kind, items in (("workload", self.workloads), ("profile", self.profiles)):
+            names = [item.name for item in items]
+            problems += [
+                f"two {kind}s are called {name!r}; results tell them apart by name, so rename one"
+                for name in sorted({n for n in names if names.count(n) > 1})
+            ]
         if not self.chunk_ms:
             problems.append("give at least one chunk size")
         problems += [f"--fold {n}: N is at least 1 (1 is the unfolded baseline)" for n in self.fold or () if n < 1]
-        problems += [f"chunk of {c} ms: a chunk is a number above zero" for c in self.chunk_ms if not 0 < c < math.inf]
+        problems += [
+            f"chunk of {c} ms: a chunk is a number above zero and at most {MAX_CHUNK_MS:g} ms"
+            for c in self.chunk_ms
+            if not 0 < c <= MAX_CHUNK_MS
+        ]
         if not problems:
             for workload in self.workloads:
                 problems += _workload_problems(self, workload)
@@ -124,15 +134,26 @@ class DesignSpace:
                 names = [component.name for component in workload.spec.components]
                 precision = workload.spec.precision.activations
                 problems += [
+                    f"no compute unit of {profile.name} runs the component {name!r} of {workload.name};"
+                    " name it (or 'all') under runs"
+                    for name in profile.unassigned(names)
+                ]
+                problems += [
                     f"{workload.name} on {profile.name}: {_told(p)}"
                     for p in profile.precision_problems(precision, names)
                 ]
-        if not self.placement.startswith("pinned:") and self.placement not in PLACEMENTS:
+        pins = isinstance(self.placement, str) and re.fullmatch(r"pinned:\s*[^\s,].*", self.placement)
+        if not pins and self.placement not in PLACEMENTS:
             problems.append(f"placement {self.placement!r} is not known; allowed: auto, dram, pinned:COMPONENT,...")
         if self.by not in BY:
             problems.append(f"--by {self.by!r} is not known; allowed: {', '.join(BY)}")
-        if any(axis.target not in ("workload", "profile") for axis in self.sets):
-            problems.append("--set paths start with workload. or profile.")
+        for axis in self.sets:
+            if axis.target not in ("workload", "profile"):
+                problems.append(f"--set {axis.path}: paths start with workload. or profile.")
+            elif axis.path == "workload.streaming.chunk_tokens":
+                problems.append(f"--set {axis.path}: chunk sizes are swept with --chunk-ms")
+            if not axis.values:
+                problems.append(f"--set {axis.path}: give at least one value")
         if self.point_count() > MAX_POINTS:
             problems.append(f"{self.point_count():,} design points; at most {MAX_POINTS:,} in one sweep")
         if problems:
@@ -166,6 +187,8 @@ def _workload_problems(space: DesignSpace, workload: Workload) -> list[str]:
 
 def is_multiple(chunk_ms: float, token_ms: float) -> bool:
     """Whether a chunk holds a whole number of tokens (at least one)."""
+    if not 0 < chunk_ms <= MAX_CHUNK_MS:
+        return False
     tokens = chunk_ms / token_ms
     return tokens >= 0.5 and abs(tokens - round(tokens)) < 1e-6
 
@@ -199,6 +222,8 @@ def parse_numbers(text: str, what: str, whole: bool = False, zero: bool = False)
         if not found:
             raise SpaceError([f"{what}: cannot read {item!r}; give {allowed} above zero such as {example}"])
         first, last = float(found[1]), float(found[2])
+        if not (found[3] or whole):
+            raise SpaceError([f"{what}: the range {item!r} has no step; give first:last:step such as 40:1280:40"])
         step = float(found[3]) if found[3] else 1.0
         if step <= 0 or last < first:
             raise SpaceError([f"{what}: the range {item!r} is empty; give first:last:step with a step above zero"])

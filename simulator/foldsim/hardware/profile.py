@@ -71,6 +71,16 @@ class Profile:
             [next((i for i, unit in enumerate(units) if name in unit.runs), default) for name in components]
         )
 
+    def kept_bytes(self) -> float:
+        """What the levels that keep data between chunks can hold for the workload."""
+        levels = [level for level in self.spec.memory_levels if level.keeps_data]
+        return sum(level.capacity_bytes.value * level.usable_ratio.value for level in levels)
+
+    def unassigned(self, components: Sequence[str]) -> list[str]:
+        """Components that no compute unit runs."""
+        runs = {name for unit in self.spec.compute_units for name in unit.runs}
+        return [] if "all" in runs else [name for name in components if name not in runs]
+
     def bands(self, precision: str) -> Bands:
         """The model's hardware record, with energy and power coefficients at nominal, low and high values.
 

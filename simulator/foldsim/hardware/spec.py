@@ -16,6 +16,7 @@ from foldsim.schema.quantity import Count, NonNegative, Positive, PositiveShare,
 
 Precision = Literal["int4", "int8", "int16", "fp16", "bf16", "fp32"]
 LevelKind = Literal["scratchpad", "cache", "dram", "flash", "mram"]
+RESERVED_LEVELS = ("matrix", "vector", "dispatch", "none")
 POLICIES = ("race-to-idle", "slowest-real-time")
 
 
@@ -216,7 +217,14 @@ def check_profile(profile: ProfileSpec) -> Iterable[Problem]:
             f"no policy or operating point called {profile.policy!r}",
             allowed=", ".join((*POLICIES, *points)),
         )
+    yield from _check_clock(profile)
+    claimed: dict[str, str] = {}
     for index, unit in enumerate(profile.compute_units):
+        for number, component in enumerate(unit.runs):
+            if component in claimed:
+                message = f"{component!r} already runs on unit {claimed[component]!r}"
+                yield Problem(("compute_units", index, "runs", number), message)
+            claimed.setdefault(component, unit.name)
         yield from _check_unit(unit, ("compute_units", index))
     for index, level in enumerate(profile.memory_levels):
         yield from _check_level(level, ("memory_levels", index))
@@ -228,6 +236,21 @@ def check_profile(profile: ProfileSpec) -> Iterable[Problem]:
         )
     if not any(level.keeps_data and level.writable for level in profile.memory_levels):
         yield Problem(("memory_levels",), "no level keeps data and is writable, so state has no home")
+
+
+def _check_clock(profile: ProfileSpec) -> Iterable[Problem]:
+    """The clock and the reference operating point say the same thing twice; they must agree."""
+    unit = profile.compute_units[0]
+    for point in profile.operating_points:
+        if point.name == profile.reference_operating_point:
+            clock, frequency = unit.clock_hz.value, point.frequency_hz.value
+            if abs(clock - frequency) > 1e-6 * frequency:
+                yield Problem(
+                    ("compute_units", 0, "clock_hz", "value"),
+                    f"the first unit's clock is {clock:g} Hz, but the reference operating point {point.name!r} runs at"
+                    f" {frequency:g} Hz",
+                    allowed=f"{frequency:g}",
+                )
 
 
 def _check_unit(unit: ComputeUnit, path: tuple[str | int, ...]) -> Iterable[Problem]:
@@ -252,6 +275,9 @@ def _check_unit(unit: ComputeUnit, path: tuple[str | int, ...]) -> Iterable[Prob
 
 
 def _check_level(level: MemoryLevel, path: tuple[str | int, ...]) -> Iterable[Problem]:
+    if level.name in RESERVED_LEVELS:
+        message = f"{level.name!r} is the name of a term of the time; call the level something else"
+        yield Problem((*path, "name"), message)
     if level.kind == "dram" and level.background is None:
         yield Problem(path, f"level {level.name!r} is DRAM and needs background power (background:)")
     if level.kind != "dram" and level.background is not None:

@@ -40,8 +40,7 @@ class Evaluation:
     activity: energy.Activity
     plan: power.Schedule
     nominal: power.Power
-    low_terms_pj: FloatArray  # (T, P) energy of a chunk by cause, every coefficient at its low end
-    high_terms_pj: FloatArray  # (T, P) and at its high end
+    ends_pj: FloatArray  # (3, T, P) energy of a chunk by cause, coefficients at their low, nominal and high ends
     footprint: memory.Footprint
     dram_bytes_per_chunk: FloatArray
     bottleneck: IntArray  # (P,) index into bottleneck_names
@@ -50,12 +49,12 @@ class Evaluation:
     @property
     def low_mw(self) -> FloatArray:
         """Average power with every energy coefficient at its low end (P,)."""
-        return self.low_terms_pj.sum(axis=0) / (self.plan.period_s * u.PJ_PER_MW_S)
+        return self.ends_pj[0].sum(axis=0) / (self.plan.period_s * u.PJ_PER_MW_S)
 
     @property
     def high_mw(self) -> FloatArray:
         """Average power with every energy coefficient at its high end (P,)."""
-        return self.high_terms_pj.sum(axis=0) / (self.plan.period_s * u.PJ_PER_MW_S)
+        return self.ends_pj[2].sum(axis=0) / (self.plan.period_s * u.PJ_PER_MW_S)
 
     def saving_band(self, baseline: IntArray) -> tuple[FloatArray, FloatArray]:
         """Least and greatest ``1 - power / power of the baseline`` that the coefficients' ranges allow (P,).
@@ -67,12 +66,7 @@ class Evaluation:
         other = np.flatnonzero(baseline != np.arange(baseline.shape[0]))
         if other.size:
             base = baseline[other]
-            least, greatest = ratio_band(
-                self.low_terms_pj[:, other],
-                self.high_terms_pj[:, other],
-                self.low_terms_pj[:, base],
-                self.high_terms_pj[:, base],
-            )
+            least, greatest = ratio_band(self.ends_pj[:, :, other], self.ends_pj[:, :, base])
             low[other], high[other] = 1.0 - greatest, 1.0 - least
         return low, high
 
@@ -122,9 +116,11 @@ def evaluate(
     activity = energy.total_activity(ops, flows, op_times, count, len(hardware.units))
     plan = power.schedule(activity.busy_s, recogniser.chunk_s, hardware.system.wake_s)
     nominal = power.average_power(activity, plan, hardware, supply)
-    low, high = (
-        energy.stack_by_cause(power.chunk_terms(activity, plan, h, _supply(h, point)), point.shape)
-        for h in (bands.low, bands.high)
+    ends = np.stack(
+        [
+            energy.stack_by_cause(power.chunk_terms(activity, plan, h, _supply(h, point)), point.shape)
+            for h in (bands.low, hardware, bands.high)
+        ]
     )
     terms = op_times.terms([level.name for level in hardware.levels])
     sums = np.stack([np.einsum("rp,rp->p", t, count) for t in terms.values()])
@@ -140,8 +136,7 @@ def evaluate(
         activity,
         plan,
         nominal,
-        low,
-        high,
+        ends,
         memory.footprint(recogniser, homes, hardware.levels, hardware.system),
         _offchip_bytes(activity, hardware),
         np.argmax(sums, axis=0),

@@ -14,6 +14,7 @@ from foldsim.schema.findings import Finding, InputError, Problem, position_order
 from foldsim.schema.reader import Document
 from foldsim.schema.validation import collect_findings, locate
 
+MAX_MAGNITUDE = 1.0e18  # keeps every product of quantities finite
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
 SourceKind = Literal["measured", "datasheet", "paper", "derived", "assumption"]
@@ -51,6 +52,10 @@ class Quantity(Record):
     def _ordered(self) -> Quantity:
         if not all(math.isfinite(number) for number in (self.value, self.low, self.high)):
             raise PydanticCustomError("non_finite", "value, low and high must be finite numbers")
+        if max(abs(self.low), abs(self.high)) > MAX_MAGNITUDE:
+            raise PydanticCustomError(
+                "too_large", "numbers beyond {most} are not physical", {"most": f"{MAX_MAGNITUDE:g}"}
+            )
         if not self.low <= self.value <= self.high:
             raise PydanticCustomError(
                 "range_order",

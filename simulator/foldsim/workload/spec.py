@@ -114,6 +114,10 @@ def check_workload(workload: WorkloadSpec) -> Iterable[Problem]:
     """Yield what one record cannot see: repeated names, heads and folds that do not divide."""
     seen: set[str] = set()
     for i, component in enumerate(workload.components):
+        if component.name == "system":
+            yield Problem(
+                ("components", i, "name"), "'system' is the row of idle and waking in results; use another name"
+            )
         if component.name in seen:
             yield Problem(("components", i, "name"), f"the component name {component.name!r} is used twice")
         seen.add(component.name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from foldsim.data import resolve
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
@@ -62,8 +63,11 @@ class Workload:
             If N does not divide what it must; the message lists the factors that do.
         """
         chosen = layers if isinstance(layers, str) else list(layers)
-        folding = FoldingSpec(factor=factor, layers=chosen, scope=scope, heads=heads)
-        problems = list(fold_problems(self.spec, folding, ()))
+        try:
+            folding = FoldingSpec(factor=factor, layers=chosen, scope=scope, heads=heads)
+            problems = list(fold_problems(self.spec, folding, ()))
+        except ValidationError as error:
+            problems = [Problem((), f"fold: {e['loc'][0]}: {e['msg']}") for e in error.errors()]
         if problems:
             raise InputError(tuple(locate(self.document, Problem((), p.message, p.allowed)) for p in problems))
         return replace(self, spec=self.spec.model_copy(update={"folding": folding}))

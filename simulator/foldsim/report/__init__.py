@@ -1,0 +1,50 @@
+"""The report: one self-contained HTML page made from the rows of a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from foldsim.explore.results import Results, write_atomically
+from foldsim.report.errors import ReportError
+
+__all__ = ["ReportError", "render_report", "write_report"]
+
+
+def render_report(results: Results) -> str:
+    """The page as text. Equal results give equal pages.
+
+    Raises
+    ------
+    ReportError
+        If the rows cannot be reported or plotly is missing; says why and what to do.
+    """
+    from foldsim.report.page import render
+
+    return render(results)
+
+
+def write_report(results: Results, path: Path) -> None:
+    """Write the page to ``path``. The file appears whole or not at all.
+
+    Parameters
+    ----------
+    results : rows of a sweep, one per design (no ``--by``).
+    path : a file that ends in .html.
+
+    Raises
+    ------
+    ReportError
+        If the rows cannot be reported, plotly is missing, or ``path`` cannot take a page.
+    """
+    check_output(path)
+    write_atomically(path, render_report(results).encode())
+
+
+def check_output(path: Path) -> None:
+    """Raise :class:`ReportError` if a page cannot be written there."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ReportError(f"cannot write a report to {str(path)!r}; end it in .html")
+    if path.is_dir():
+        raise ReportError(f"{path}: is a folder")
+    if not path.parent.is_dir():
+        raise ReportError(f"the folder {str(path.parent)!r} of {path.name!r} does not exist")

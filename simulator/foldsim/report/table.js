@@ -1,0 +1,166 @@
+// The table of all designs: sorted, filtered, in pages, copied to the clipboard.
+"use strict";
+
+const PAGE_ROWS = 25;
+const MAIN_COLUMNS = ["power_mw", "power_low_mw", "power_high_mw", "power_saving_ratio", "power_saving_low_ratio", "power_saving_high_ratio",
+  "latency_ms", "rtf", "realtime", "fits", "bottleneck", "memory_bytes", "onchip_bytes", "user_perceived_latency_ms"];
+const table = { rows: [], columns: [], sort: null, down: false, from: 0 };
+
+function buildTable() {
+  byId("filter").addEventListener("input", () => refreshTable(true));
+  byId("every-column").addEventListener("change", () => refreshTable(false));
+  byId("copy-tsv").addEventListener("click", () => copyRows("\t"));
+  byId("copy-csv").addEventListener("click", () => copyRows(","));
+  byId("previous").addEventListener("click", () => turn(-PAGE_ROWS));
+  byId("next").addEventListener("click", () => turn(PAGE_ROWS));
+  refreshTable(true);
+}
+
+function refreshTable(fromStart) {
+  const known = [...page.columns.keys()];
+  table.columns = byId("every-column").checked ? known : [...page.meta.axes, ...MAIN_COLUMNS.filter((name) => known.includes(name))];
+  const tests = readFilter(byId("filter").value);
+  table.rows = [];
+  for (let r = 0; r < page.count; r += 1) if (tests.every((test) => test(r))) table.rows.push(r);
+  if (table.sort) sortRows();
+  if (fromStart) table.from = 0;
+  showHead();
+  showRows();
+}
+
+// ---- filter ----
+
+// Words that must occur, and comparisons such as power_mw<60.
+function readFilter(text) {
+  return text.trim().split(/\s+/).filter(Boolean).map((word) => {
+    const found = /^(.+?)(<=|>=|!=|=|<|>)(.*)$/.exec(word);
+    if (found && page.columns.has(found[1])) return comparison(found[1], found[2], found[3]);
+    return (r) => table.columns.some((name) => String(cellText(name, at(name, r))).toLowerCase().includes(word.toLowerCase()));
+  });
+}
+
+function comparison(name, sign, text) {
+  const wanted = Number(text);
+  return (r) => {
+    const value = at(name, r);
+    if (text === "") return true; // still being typed
+    if (typeof value !== "number") {
+      const same = cellText(name, value).toLowerCase() === text.toLowerCase() || String(value) === text.toLowerCase();
+      return sign === "!=" ? !same : sign === "=" && same;
+    }
+    if (Number.isNaN(wanted)) return false;
+    if (sign === "=" || sign === "!=") return (Math.abs(value - wanted) <= 1e-6 * Math.abs(wanted)) === (sign === "=");
+    return { "<": value < wanted, ">": value > wanted, "<=": value <= wanted, ">=": value >= wanted }[sign];
+  };
+}
+
+// ---- sort ----
+
+function sortRows() {
+  const sign = table.down ? -1 : 1;
+  const name = table.sort;
+  table.rows.sort((a, b) => {
+    const [x, y] = [at(name, a), at(name, b)];
+    if (x === null || y === null) return (x === null) - (y === null);
+    const order = typeof x === "string" ? x.localeCompare(String(y)) : x - y;
+    return sign * order || a - b;
+  });
+}
+
+function sortBy(name) {
+  if (table.sort !== name) [table.sort, table.down] = [name, false];
+  else if (!table.down) table.down = true;
+  else table.sort = null;
+  refreshTable(true);
+}
+
+// ---- show ----
+
+function showHead() {
+  const head = element("thead");
+  const line = element("tr");
+  line.append(element("th", "Row", { scope: "col" }));
+  for (const name of table.columns) {
+    const sorted = table.sort === name;
+    const cell = element("th", "", { scope: "col", "aria-sort": sorted ? (table.down ? "descending" : "ascending") : "none" });
+    const button = element("button", axisLabel(name) + (sorted ? (table.down ? " ▼" : " ▲") : ""), { type: "button", class: "sort", title: shown(name) });
+    button.addEventListener("click", () => {
+      sortBy(name);
+      const again = [...byId("rows").querySelectorAll("button.sort")].find((b) => b.title === shown(name));
+      if (again) again.focus();
+    });
+    cell.append(button);
+    line.append(cell);
+  }
+  head.append(line);
+  byId("rows").replaceChildren(head, element("tbody"));
+}
+
+function showRows() {
+  const body = element("tbody");
+  const visible = table.rows.slice(table.from, table.from + PAGE_ROWS);
+  for (const r of visible) {
+    const line = element("tr", "", { "data-row": r });
+    const first = element("th", "", { scope: "row" });
+    const button = element("button", String(r + 1), { type: "button", class: "link", "aria-label": `Pick the design of row ${r + 1}` });
+    button.addEventListener("click", () => pick(r));
+    first.append(button);
+    line.append(first);
+    for (const name of table.columns) {
+      const value = at(name, r);
+      const kind = typeof value === "number" ? "number" : value === false ? "bad" : "";
+      line.append(element("td", cellText(name, value), kind ? { class: kind } : {}));
+    }
+    body.append(line);
+  }
+  byId("rows").tBodies[0].replaceWith(body);
+  const last = table.from + visible.length;
+  byId("page-number").textContent = visible.length ? `${table.from + 1} to ${last} of ${table.rows.length.toLocaleString("en")}` : "no rows";
+  byId("previous").disabled = table.from === 0;
+  byId("next").disabled = last >= table.rows.length;
+  byId("table-status").textContent = table.rows.length === page.count ? "" : `${table.rows.length.toLocaleString("en")} of ${page.count.toLocaleString("en")} designs`;
+  markPickedRow(page.picked);
+}
+
+function turn(by) {
+  table.from = Math.max(0, table.from + by);
+  showRows();
+}
+
+function markPickedRow(row) {
+  for (const line of byId("rows").querySelectorAll("tr[data-row]")) line.classList.toggle("picked", Number(line.dataset.row) === row);
+}
+
+// ---- copy ----
+
+// A text that a spreadsheet would take for a formula gets an apostrophe in front.
+function copyCell(value, separator) {
+  let text = value === null ? "" : String(value);
+  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  if (separator === "\t") return text.replace(/[\t\r\n]+/g, " ");
+  return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
+}
+
+// Every filtered row in the order shown, with names of columns and numbers as the result file has them.
+function rowsAsText(separator) {
+  const lines = [table.columns, ...table.rows.map((r) => table.columns.map((name) => at(name, r)))];
+  return lines.map((line) => line.map((value) => copyCell(value, separator)).join(separator)).join("\n") + "\n";
+}
+
+async function copyRows(separator) {
+  const text = rowsAsText(separator);
+  const told = `${table.rows.length.toLocaleString("en")} rows of ${table.columns.length} columns`;
+  byId("copy-text").hidden = true;
+  try {
+    await navigator.clipboard.writeText(text);
+    byId("table-status").textContent = `Copied ${told}.`;
+  } catch {
+    const area = byId("copy-text");
+    area.value = text;
+    area.hidden = false;
+    area.select();
+    const done = document.execCommand && document.execCommand("copy");
+    if (done) area.hidden = true;
+    byId("table-status").textContent = done ? `Copied ${told}.` : `This browser does not let a page copy. ${told} are selected below: copy them with the keyboard.`;
+  }
+}

@@ -1,0 +1,177 @@
+// The verdict on the picked design, the facts beside it, and the comparison over hardware profiles.
+"use strict";
+
+const PARTS = [
+  ["power_compute_mw", "compute"],
+  ["power_onchip_mw", "on-chip memory"],
+  ["power_dram_mw", "off-chip memory"],
+  ["power_static_mw", "static and idle"],
+];
+const LIMITS = { matrix: "matrix arithmetic", vector: "vector work", dispatch: "the dispatch of kernels" };
+
+function limitText(row) {
+  const name = at("bottleneck", row);
+  return Object.hasOwn(LIMITS, name) ? LIMITS[name] : `the bandwidth of ${shown(name)}`;
+}
+
+function largestPart(row) {
+  const [name, label] = PARTS.reduce((a, b) => (at(b[0], row) > at(a[0], row) ? b : a));
+  return { label, share: at(name, row) / at("power_mw", row) };
+}
+
+// What has to have a home: the runtime's own memory is nobody's to place.
+const placedBytes = (row) => at("weights_bytes", row) + at("state_bytes", row) + at("activation_peak_bytes", row);
+const onchipShare = (row) => Math.min(1, at("onchip_bytes", row) / placedBytes(row));
+const whollyOnchip = (row) => at("fits", row) && onchipShare(row) > 1 - 1e-6;
+
+const basePower = (row, base) => (base >= 0 ? at("power_mw", base) : at("power_mw", row) / (1 - at("power_saving_ratio", row)));
+const savingBand = (row) => `${percentDigits(at("power_saving_low_ratio", row))} to ${percent(at("power_saving_high_ratio", row))}`;
+
+function savingPieces(row) {
+  const saving = at("power_saving_ratio", row);
+  const sure = at("power_saving_low_ratio", row) > 0 || at("power_saving_high_ratio", row) < 0;
+  const what = saving >= 0 ? [`saves ${percent(saving)}`] : [`costs ${percent(-saving)} more`];
+  return [what, ` of the power (${savingBand(row)} over all that the profile's ranges allow${sure ? "" : ", so even its sign is open"})`];
+}
+
+function runsPieces(row, who) {
+  const pieces = at("realtime", row)
+    ? [`${who} `, ["runs in real time"], ` (real-time factor ${number(at("rtf", row))})`]
+    : [`${who} does `, ["not run in real time"], ` (real-time factor ${number(at("rtf", row))}; its power is then energy per second of audio)`];
+  return [...pieces, at("fits", row) ? ", " : ", does ", at("fits", row) ? ["fits in memory"] : ["not fit in memory"]];
+}
+
+function showVerdict(row) {
+  const base = baselineOf(row);
+  const where = `On ${shown(at("profile", row))} with chunks of ${at("chunk_ms", row)} ms, `;
+  const limit = [", and its time is limited by ", [limitText(row)]];
+  if (!isFolded(row)) {
+    fill(byId("verdict-text"), [where, "the baseline draws ", [`${number(at("power_mw", row))} mW`],
+      ` (${range(at("power_low_mw", row), at("power_high_mw", row))} mW over all that the profile's ranges allow); `,
+      ...runsPieces(row, "it"), ...limit, "."]);
+  } else {
+    const other = base >= 0 && at("bottleneck", base) !== at("bottleneck", row) ? ` (the baseline by ${limitText(base)})` : "";
+    fill(byId("verdict-text"), [where, `folding ${shown(at("workload", row))} by ${at("fold_factor", row)} `, ...savingPieces(row),
+      `, from ${number(basePower(row, base))} mW down to ${number(at("power_mw", row))} mW; `.replace("down", at("power_saving_ratio", row) < 0 ? "up" : "down"), ...runsPieces(row, "the folded design"), ...limit, `${other}.`]);
+  }
+  showMore(row, base);
+  showFacts(row, base);
+  showProfileNote(row);
+}
+
+function showMore(row, base) {
+  const part = largestPart(row);
+  const pieces = [`Most of its power, ${percent(part.share)}, goes to `, [part.label], ". "];
+  const sweep = isFolded(row) ? bySorted(foldedLike(row, ["chunk_ms"]), "chunk_ms") : [];
+  if (sweep.length > 1) {
+    const best = sweep.reduce((a, b) => (at("power_saving_ratio", b) > at("power_saving_ratio", a) ? b : a));
+    const least = sweep.reduce((a, b) => (at("power_saving_ratio", b) < at("power_saving_ratio", a) ? b : a));
+    pieces.push("Over the chunk sizes of this sweep this folding saves most at ", [`${at("chunk_ms", best)} ms`],
+      ` (${percent(at("power_saving_ratio", best))}) and least at ${at("chunk_ms", least)} ms (${percent(at("power_saving_ratio", least))}).`);
+  } else if (!isFolded(row) && rowsLike(row, FOLDING).some(isFolded)) {
+    pieces.push("Pick a folding to compare with it.");
+  } else if (base < 0) {
+    pieces.push("The baseline is not among the rows; its power follows from the saving.");
+  }
+  fill(byId("verdict-more"), pieces);
+}
+
+const FACTS = [
+  ["Average power", (r) => `${number(at("power_mw", r))} mW`, "power_mw"],
+  ["over the profile's ranges", (r) => `${range(at("power_low_mw", r), at("power_high_mw", r))} mW`, "power_low_mw"],
+  ["Most of it goes to", (r) => `${largestPart(r).label} (${percent(largestPart(r).share)})`, "power_mw"],
+  ["Memory", (r) => megabytes(at("memory_bytes", r)), "memory_bytes"],
+  ["Model on chip", (r) => `${megabytes(at("onchip_bytes", r))} (${percent(onchipShare(r))})`, "onchip_bytes"],
+  ["Fits", (r) => yesNo(at("fits", r)), "fits"],
+  ["Compute latency", (r) => `${number(at("latency_ms", r))} ms`, "latency_ms"],
+  ["User-perceived latency", (r) => `${number(at("user_perceived_latency_ms", r))} ms`, "user_perceived_latency_ms"],
+  ["Real-time factor", (r) => number(at("rtf", r)), "rtf"],
+  ["Real time", (r) => yesNo(at("realtime", r)), "realtime"],
+  ["Time is limited by", limitText, "bottleneck"],
+];
+
+function headRow(texts) {
+  const head = element("thead");
+  const row = element("tr");
+  row.append(...texts.map((text) => element("th", text, { scope: "col" })));
+  head.append(row);
+  return head;
+}
+
+function showFacts(row, base) {
+  const two = isFolded(row) && base >= 0;
+  const body = element("tbody");
+  for (const [label, value, column] of FACTS) {
+    const line = element("tr");
+    line.append(element("th", label, { scope: "row", title: columnOf(column).meaning }));
+    for (const r of two ? [base, row] : [row]) {
+      const text = value(r);
+      line.append(element("td", text, text === "NO" ? { class: "bad" } : {}));
+    }
+    body.append(line);
+  }
+  const own = foldLabel(at("fold_factor", row));
+  byId("facts").replaceChildren(headRow(two ? ["", "baseline", own] : ["", own]), body);
+}
+
+function showProfileNote(row) {
+  const note = page.meta.profiles.find((p) => p.name === at("profile", row)) || {};
+  const pieces = [];
+  if (note.title) pieces.push([`${shown(note.name)}`], `: ${shown(note.title)}. Grade ${shown(note.grade)} (A best sourced, D mostly assumption).`);
+  const sets = [...page.columns.values()].filter((c) => c.group === "set");
+  if (sets.length) pieces.push(` Set: ${sets.map((c) => `${shown(c.name)} = ${cellText(c.name, at(c.name, row))}`).join(", ")}.`);
+  fill(byId("profile-note"), pieces);
+}
+
+// ---- every profile ----
+
+function showAcross(row) {
+  const rows = rowsLike(row, ["profile"]);
+  const folded = isFolded(row);
+  const chunk = `chunks of ${at("chunk_ms", row)} ms`;
+  const inside = rows.filter(whollyOnchip);
+  const most = rows.reduce((a, b) => (onchipShare(b) > onchipShare(a) ? b : a));
+  const who = folded ? "the folded model" : "the baseline";
+  const ever = page.rows.profile.map((_, r) => r).filter((r) => isFolded(r) === folded && whollyOnchip(r));
+  const late = rows.filter((r) => !at("realtime", r)).map((r) => shown(at("profile", r)));
+  const pieces = [`With ${chunk}, ${who} lives wholly in on-chip memory (SRAM, and MRAM or flash on the die) on `];
+  if (inside.length) pieces.push([inside.map((r) => shown(at("profile", r))).join(", ")], ". ");
+  else pieces.push(["none"], ` of ${rows.length === 1 ? "this profile" : `these ${rows.length} profiles`}; the nearest is ${shown(at("profile", most))}, with `
+    + `${megabytes(at("onchip_bytes", most))} of ${megabytes(placedBytes(most))} on chip. `
+    + (ever.length ? `Other designs of this sweep do: ${describe(ever[0])}. ` : "No other chunk or setting of this sweep changes that. "));
+  pieces.push(late.length ? `Not in real time: ${late.join(", ")}.` : "All run in real time.");
+  fill(byId("across-text"), pieces);
+  const body = element("tbody");
+  for (const r of rows) body.append(acrossLine(r, row));
+  const head = folded
+    ? ["Profile", "Baseline mW", "Folded mW", "Saves", "its range", "Saves most at", "Latency ms", "Real time", "Fits", "On chip", "Limited by"]
+    : ["Profile", "Power mW", "Range mW", "Latency ms", "Real time", "Fits", "On chip", "Limited by"];
+  byId("across").replaceChildren(headRow(head), body);
+}
+
+const describe = (r) => `${shown(at("profile", r))} at ${at("chunk_ms", r)} ms`;
+
+function acrossLine(r, row) {
+  const line = element("tr", "", r === row ? { class: "picked" } : {});
+  const head = element("th", "", { scope: "row" });
+  const button = element("button", shown(at("profile", r)), { type: "button", class: "link" });
+  button.addEventListener("click", () => {
+    pick(r);
+    byId("verdict").focus({ preventScroll: true });
+    byId("verdict").scrollIntoView({ block: "start" });
+  });
+  head.append(button);
+  line.append(head);
+  const cells = [];
+  if (isFolded(r)) {
+    const sweep = foldedLike(r, ["chunk_ms"]);
+    const best = sweep.reduce((a, b) => (at("power_saving_ratio", b) > at("power_saving_ratio", a) ? b : a));
+    cells.push(number(basePower(r, baselineOf(r))), number(at("power_mw", r)), percent(at("power_saving_ratio", r)), savingBand(r),
+      `${at("chunk_ms", best)} ms (${percent(at("power_saving_ratio", best))})`);
+  } else {
+    cells.push(number(at("power_mw", r)), range(at("power_low_mw", r), at("power_high_mw", r)));
+  }
+  cells.push(number(at("latency_ms", r)), yesNo(at("realtime", r)), yesNo(at("fits", r)), percent(onchipShare(r)), shown(at("bottleneck", r)));
+  for (const text of cells) line.append(element("td", text, text === "NO" ? { class: "bad" } : {}));
+  return line;
+}
