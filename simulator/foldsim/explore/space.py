@@ -81,9 +81,10 @@ class DesignSpace:
 
     def pinned(self, workload: WorkloadSpec) -> tuple[str, ...]:
         """Names of pinned components."""
-        if not self.placement.startswith("pinned:"):
+        placement = str(self.placement)
+        if not placement.startswith("pinned:"):
             return ()
-        return tuple(name.strip() for name in self.placement.removeprefix("pinned:").split(",") if name.strip())
+        return tuple(name.strip() for name in placement.removeprefix("pinned:").split(",") if name.strip())
 
     def sets_of(self, target: str) -> list[SetAxis]:
         """The ``--set`` axes of a target."""
