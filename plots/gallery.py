@@ -1,50 +1,122 @@
-"""Make the gallery: plots/gallery/*.png and plots/README.md, from the shipped workload and profiles.
+"""Make the gallery: plots/gallery/*.png, plots/gallery/hashes.json and plots/README.md, from the shipped data.
 
-python plots/gallery.py            write both
+python plots/gallery.py            write everything
 python plots/gallery.py --readme   write the page only
+python plots/gallery.py --check    write nothing; exit 1 and name the figures whose plotted data has changed
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from foldsim import plotting
+from foldsim.explore.results import Results
+from foldsim.plotting.kinds import LEFT_CONTEXT, POLICY
+from foldsim.plotting.style import styled
 
 HERE = Path(__file__).resolve().parent
 FOLDER = "gallery"
 WORKLOAD = "emformer-rnnt-base"
 PROFILES = ("phone-npu", "pixel5-cpu", "watch-npu", "coral-edge-tpu", "gap9")
+Values = tuple[float | str, ...]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure of the gallery and the sweep it comes from."""
+    """One figure of the gallery and the rows it comes from."""
 
     kind: str
     fold: tuple[int, ...] = (1, 2)
     by: str = "total"
+    profiles: tuple[str, ...] = PROFILES
+    varied: tuple[str, Values] | None = None  # a --set path and its values
 
     @property
-    def sweep(self) -> str:
+    def command(self) -> str:
         """The command that makes its rows."""
-        words = ["foldsim sweep", f"-w {WORKLOAD}", *(f"-p {name}" for name in PROFILES)]
+        if self.by == "validation":
+            return "foldsim validate -o results.csv"
+        words = ["foldsim sweep", f"-w {WORKLOAD}", *(f"-p {name}" for name in self.profiles)]
         words.append(f"--fold {','.join(map(str, self.fold))}")
+        if self.varied:
+            path, values = self.varied
+            words.append(f"--set {path}={','.join(map(str, values))}")
         return " ".join([*words, *([f"--by {self.by}"] if self.by != "total" else []), "-o results.csv"])
 
 
+_TWO = ("phone-npu", "watch-npu")
+_LEFT = (LEFT_CONTEXT, (0, 32, 64, 128, 256, 512, 1024))
 PICTURES = (
     Picture("power-vs-chunk"),
     Picture("power-breakdown"),
+    Picture("power-waterfall", by="term"),
     Picture("power-by-component", by="component"),
     Picture("top-ops", by="op"),
     Picture("saving-vs-chunk", fold=(1, 2, 4)),
+    Picture("saving-map", fold=(1, 2, 4), profiles=_TWO, varied=_LEFT),
+    Picture("tipping-points", fold=(1, 2, 4), profiles=_TWO, varied=_LEFT),
+    Picture("sensitivity", by="term", profiles=("phone-npu", "pixel5-cpu", "gap9")),
     Picture("memory-vs-chunk", fold=(1, 2, 4)),
+    Picture("residency", by="tensor", profiles=("phone-npu", "watch-npu", "gap9")),
     Picture("latency-vs-chunk"),
+    Picture("policy-comparison", varied=(POLICY, ("race-to-idle", "slowest-real-time"))),
     Picture("trade-off"),
     Picture("roofline", by="op"),
+    Picture("roofline-levels", by="level"),
+    Picture("predicted-vs-measured", by="validation"),
 )
+
+
+def rows_of(picture: Picture) -> Results:
+    """The rows of a picture."""
+    return _rows(replace(picture, kind=""))
+
+
+@cache
+def _rows(picture: Picture) -> Results:
+    from foldsim.explore.consistency import consistency_rows, paper_consistency
+    from foldsim.explore.engine import run
+    from foldsim.explore.results import provenance
+    from foldsim.explore.space import DesignSpace
+    from foldsim.explore.variants import SetAxis
+    from foldsim.hardware.profile import load_profile
+    from foldsim.workload.workload import load_workload
+
+    workload, profiles = load_workload(WORKLOAD), [load_profile(name) for name in picture.profiles]
+    if picture.by == "validation":
+        return Results(consistency_rows(paper_consistency(workload, profiles)))
+    sets = [SetAxis(*picture.varied)] if picture.varied else []
+    space = DesignSpace([workload], profiles, fold=picture.fold, by=picture.by, sets=sets)
+    return Results(run(space), provenance(space, picture.command.split()[1:]))
+
+
+def points_hash(points: Results) -> str:
+    """Hash of plotted points: numbers to five digits, so that the last bits of a platform do not count.
+
+    Pictures themselves are not compared: fonts and matplotlib's version move their pixels.
+    """
+    lines = [",".join(points.columns)]
+    lines += [",".join(f"{v:.5g}" if isinstance(v, float) else str(v) for v in row) for row in points.rows()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def hashes() -> dict[str, str]:
+    """Hash of the plotted points of every picture, by kind; drawn, but not laid out, which takes longer."""
+    with styled():
+        figures = {picture.kind: plotting.KINDS[picture.kind].draw(rows_of(picture)) for picture in PICTURES}
+    return {kind: points_hash(plotting.plotted_points(figure)) for kind, figure in figures.items()}
+
+
+def changed() -> list[str]:
+    """Kinds whose plotted data differs from the committed gallery's."""
+    known = json.loads((HERE / FOLDER / "hashes.json").read_text(encoding="utf-8"))
+    now = hashes()
+    return sorted(kind for kind in known | now if known.get(kind) != now.get(kind))
 
 
 def readme() -> str:
@@ -54,12 +126,14 @@ def readme() -> str:
         "",
         "<!-- Written by plots/gallery.py: edit that, or the kinds in simulator/foldsim/plotting/kinds.py. -->",
         "",
-        f"Every kind of figure, drawn for `{WORKLOAD}` on five shipped profiles over chunks of 40 to 1280 ms, baseline "
+        f"Every kind of figure, drawn for `{WORKLOAD}` on shipped profiles over chunks of 40 to 1280 ms, baseline "
         "and folded. `make gallery` makes this page and its pictures again.",
         "",
         "```sh",
-        "foldsim plot results.csv -k power-vs-chunk -o power.svg   # .png, .svg or .pdf",
-        "foldsim plot results.csv -o figures                       # every kind that the rows allow",
+        "foldsim plot results.csv -k power-vs-chunk -o power.svg                   # .png, .svg or .pdf",
+        "foldsim plot results.csv -k power-vs-chunk -o power.pdf --style print     # greys, one column of 3.5 in",
+        "foldsim plot results.csv -k power-vs-chunk --data points.csv              # the plotted points",
+        "foldsim plot results.csv -o figures                                       # every kind that the rows allow",
         "```",
         "",
         "```python",
@@ -67,17 +141,18 @@ def readme() -> str:
         "from foldsim.api import sweep",
         "",
         f'figure = plotting.draw(sweep("{WORKLOAD}", "{PROFILES[0]}"), "power-vs-chunk")  # a matplotlib Figure',
+        "points = plotting.plotted_points(figure)",
         "```",
         "",
-        "Rows made with `--by op` are enough for every kind, rows made with `--by component` for all but those that "
-        "need `--by op`: kinds that show whole designs add them up.",
+        "Rows made with `--by op` are enough for every kind that needs whole designs, components or ops: kinds that "
+        "show whole designs add them up. Where rows lack something, the message holds the command that makes it.",
         "",
         "| kind | answers | needs |",
         "|---|---|---|",
     ]
     for picture in PICTURES:
         kind = plotting.KINDS[picture.kind]
-        needs = f"`--by {kind.by}`" if kind.by else ("folded designs" if kind.folded else "")
+        needs = f"`{kind.options}`" if kind.options else ""
         lines.append(f"| [{kind.name}](#{kind.name}) | {kind.question} | {needs} |")
     for picture in PICTURES:
         kind = plotting.KINDS[picture.kind]
@@ -87,12 +162,12 @@ def readme() -> str:
             "",
             f"**{kind.question}**",
             "",
-            f"![{kind.title} of {WORKLOAD} on {', '.join(PROFILES)}]({FOLDER}/{kind.name}.png)",
+            f"![{kind.title} of {WORKLOAD} on {', '.join(picture.profiles)}]({FOLDER}/{kind.name}.png)",
             "",
             kind.reading,
             "",
             "```sh",
-            picture.sweep,
+            picture.command,
             f"foldsim plot results.csv -k {kind.name} -o {kind.name}.png",
             "```",
         ]
@@ -100,30 +175,28 @@ def readme() -> str:
 
 
 def write_pictures(folder: Path) -> None:
-    """Draw and save every picture."""
-    from foldsim.explore.engine import run
-    from foldsim.explore.results import Results, provenance
-    from foldsim.explore.space import DesignSpace
-    from foldsim.hardware.profile import load_profile
-    from foldsim.workload.workload import load_workload
-
+    """Draw and save every picture, and the hashes of what they show."""
     folder.mkdir(exist_ok=True)
-    space = DesignSpace([load_workload(WORKLOAD)], [load_profile(name) for name in PROFILES])
-    made: dict[str, Results] = {}
+    found: dict[str, str] = {}
     for picture in PICTURES:
-        if picture.sweep not in made:
-            asked = replace(space, fold=picture.fold, by=picture.by)
-            made[picture.sweep] = Results(run(asked), provenance(asked, picture.sweep.split()[1:]))
+        figure = plotting.draw(rows_of(picture), picture.kind)
         path = folder / f"{picture.kind}.png"
-        plotting.save(plotting.draw(made[picture.sweep], picture.kind), path)
+        plotting.save(figure, path)
+        found[picture.kind] = points_hash(plotting.plotted_points(figure))
         print(f"{path} ({path.stat().st_size / 1000:.0f} kB)", file=sys.stderr)
+    (folder / "hashes.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def main(arguments: list[str]) -> int:
-    """Write the gallery."""
-    if arguments not in ([], ["--readme"]):
+    """Write or check the gallery."""
+    if arguments not in ([], ["--readme"], ["--check"]):
         print(__doc__, file=sys.stderr)
         return 2
+    if arguments == ["--check"]:
+        found = changed()
+        if found:
+            print(f"the gallery shows old data of {', '.join(found)}; run: make gallery", file=sys.stderr)
+        return 1 if found else 0
     if not arguments:
         write_pictures(HERE / FOLDER)
     (HERE / "README.md").write_text(readme(), encoding="utf-8")

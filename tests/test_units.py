@@ -144,8 +144,8 @@ def test_nothing_on_the_list_of_exceptions_is_stale():
 
 COLUMN_UNITS = {
     "bytes": "byte", "bytes/s": "byte / second", "ms": "millisecond", "mW": "milliwatt", "uJ": "microjoule",
-    "bits": "bit", "MAC/s": "1 / second", "1/s": "1 / second", "ratio": "", "tokens": "", "count": "", "MAC": "", "rows": "", "elements": "",
-    "columns": "", "products": "",
+    "bits": "bit", "MAC/s": "1 / second", "1/s": "1 / second", "ratio": "", "tokens": "", "count": "", "MAC": "",
+    "rows": "", "elements": "", "columns": "", "products": "",
 }  # fmt: skip
 
 

@@ -119,6 +119,14 @@ def test_slowest_real_time_is_chosen_point_by_point(make):
     assert result.plan.realtime.tolist() == [True, True, False]
 
 
+def test_a_point_that_just_meets_the_deadline_is_slow_enough(make):
+    """50e6 cycles take 125 ms at 400 MHz, the whole chunk."""
+    recogniser, bands = timed(make, three_points(make), 50e6, chunk_s=(0.125,))
+    result = evaluate(recogniser, bands, "slowest-real-time")
+    assert result.hardware.point_names[result.point[0]] == "p0"
+    assert result.plan.realtime.tolist() == [True]
+
+
 def test_the_order_of_operating_points_does_not_matter(make):
     low, mid, high = three_points(make)
     for policy, expected in (("race-to-idle", 100.0), ("slowest-real-time", 400 / 3)):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from foldsim.explore.consistency import consistency_rows, paper_consistency
 from foldsim.explore.engine import run
 from foldsim.explore.results import Results, provenance
 from foldsim.explore.space import DesignSpace
 from foldsim.explore.variants import SetAxis
 from foldsim.hardware.profile import load_profile
+from foldsim.plotting import KINDS
+from foldsim.plotting.kinds import LEFT_CONTEXT, POLICY
 from foldsim.workload.workload import load_workload
 
 CHUNKS = (40.0, 160.0, 640.0)
@@ -50,3 +53,53 @@ def by_component(make_rows):
 def by_op(make_rows):
     """One row per op."""
     return make_rows("op")
+
+
+@pytest.fixture(scope="session")
+def by_term(make_rows):
+    """One row per energy term."""
+    return make_rows("term")
+
+
+@pytest.fixture(scope="session")
+def by_level(make_rows):
+    """One row per op and memory level."""
+    return make_rows("level")
+
+
+@pytest.fixture(scope="session")
+def by_tensor(make_rows):
+    """One row per group of tensors and memory level."""
+    return make_rows("tensor")
+
+
+@pytest.fixture(scope="session")
+def by_left(make_rows):
+    """One row per design, over left contexts."""
+    return make_rows(fold=(1, 2, 4), sets=[(LEFT_CONTEXT, (0, 128, 512, 1024))])
+
+
+@pytest.fixture(scope="session")
+def by_policy(make_rows):
+    """One row per design, under two policies."""
+    return make_rows(sets=[(POLICY, ("race-to-idle", "slowest-real-time"))])
+
+
+@pytest.fixture(scope="session")
+def validation():
+    """Predictions beside the folding paper's published savings."""
+    profiles = [load_profile(name) for name in PROFILES]
+    return Results(consistency_rows(paper_consistency(load_workload("emformer-rnnt-base"), profiles)))
+
+
+@pytest.fixture(scope="session")
+def rows_for(by_op, by_term, by_level, by_tensor, by_left, by_policy, validation):
+    """The rows that a kind takes."""
+
+    def rows(kind):
+        found = {"term": by_term, "level": by_level, "tensor": by_tensor, "validation": validation}
+        varied = {"left_context_tokens": by_left, "policy": by_policy}
+        known = KINDS[kind]
+        return varied[known.varied[0]] if known.varied else found.get(known.by, by_op)
+
+    return rows

@@ -91,9 +91,69 @@ def test_text_in_a_column_of_numbers(totals):
 
 
 def test_kinds_for_each_level(totals, by_component, by_op):
-    assert plot_kinds_for(by_op) == list(KINDS)
-    assert set(KINDS) - set(plot_kinds_for(by_component)) == {"roofline", "top-ops"}
-    assert set(KINDS) - set(plot_kinds_for(totals)) == {"roofline", "top-ops", "power-by-component"}
+    sums = {name for name, kind in KINDS.items() if kind.by in (None, "component", "op") and not kind.varied}
+    assert plot_kinds_for(by_op) == [name for name in KINDS if name in sums]
+    assert sums - set(plot_kinds_for(by_component)) == {"roofline", "top-ops"}
+    assert sums - set(plot_kinds_for(totals)) == {"roofline", "top-ops", "power-by-component"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_can_be_drawn_or_says_how(kind, totals, rows_for):
+    """From the rows of a plain sweep: drawn, or refused with a command that makes the rows."""
+    assert kind in plot_kinds_for(rows_for(kind))
+    if kind not in plot_kinds_for(totals):
+        made = refused(totals, kind).split("Make them with: ")[1]
+        option = KINDS[kind].varied[1] if KINDS[kind].varied else f"--by {KINDS[kind].by}"
+        expected = f"foldsim sweep -w emformer-rnnt-base {option} -o results.csv"
+        assert made == ("foldsim validate -o results.csv" if KINDS[kind].by == "validation" else expected)
+
+
+def test_parts_of_designs_are_no_designs(by_term, by_level, by_tensor, validation):
+    for rows, shown in (
+        (by_term, "one energy term each"),
+        (by_level, "one op at one memory level each"),
+        (by_tensor, "one group of tensors in one memory level each"),
+        (validation, "predictions beside published numbers"),
+    ):
+        assert f"needs rows of whole designs; these rows are {shown}" in refused(rows, "power-vs-chunk")
+        assert f"these rows are {shown}" in refused(rows, "top-ops")
+
+
+def test_what_compares_needs_something_to_compare(totals, by_left, by_term):
+    assert refused(totals, "saving-map").startswith(
+        "saving-map compares several values of left_context_tokens, and these rows have one. Make them with: "
+    )
+    folded = by_left.where(by_left["fold_factor"] > 1)
+    message = refused(folded, "tipping-points")
+    assert message.startswith("tipping-points needs the unfolded designs too, and these rows are all folded.")
+    assert "--fold 1,2,4" in message
+    assert "needs folded designs" in refused(by_term.where(by_term["fold_factor"] == 1), "power-waterfall")
+    # A baseline at another chunk size does not help.
+    other = by_term.where((by_term["fold_factor"] == 2) | (by_term["chunk_ms"] != 160))
+    assert "power-waterfall: there is no baseline of emformer-rnnt-base on phone-npu at 160 ms" in refused(
+        other, "power-waterfall"
+    )
+
+
+def test_command_replaces_the_option_that_it_sets(totals):
+    known = ["sweep", "--set", "profile.policy=low", "--policy", "race-to-idle", "--set=workload.a=1", "--fold", "2"]
+    rows = Results(totals.columns, {"arguments": known})
+    assert refused(rows, "policy-comparison").endswith(
+        "foldsim sweep --set=workload.a=1 --fold 2 --set profile.policy=race-to-idle,slowest-real-time -o results.csv"
+    )
+    unfolded = Results(totals.columns, {"arguments": known}).where(totals["fold_factor"] == 1)
+    assert refused(unfolded, "saving-vs-chunk").count("--fold ") == 1
+
+
+def test_doubled_rows_are_refused(by_term, by_tensor):
+    for rows, kind in ((by_term, "power-waterfall"), (by_tensor, "residency")):
+        twice = Results({name: np.concatenate([v, v]) for name, v in rows.columns.items()})
+        assert "two rows stand for one design" in refused(twice, kind)
+
+
+def test_unknown_style(totals):
+    with pytest.raises(PlotError, match=r"no style called 'prnt'; did you mean 'print'\? \(styles: light, print\)"):
+        draw(totals, "power-vs-chunk", "prnt")
 
 
 def test_part_of_a_design_is_no_design(by_component):

@@ -28,16 +28,20 @@ def line(axes, label):
     return next(found for found in axes.get_lines() if found.get_label() == label)
 
 
+def scatter(axes, label):
+    return next(found for found in axes.collections if found.get_label() == label)
+
+
 def bars(axes):
     """Height (or width) of every bar by (part and series label, position in its series)."""
     return {found.get_label(): [p.get_height() for p in found] for found in axes.containers}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_titles_and_questions(kind, by_op):
-    figure = draw(by_op, kind)
+def test_titles_and_questions(kind, rows_for):
+    figure = draw(rows_for(kind), kind)
     assert figure.get_suptitle().replace("\n", " ").startswith(KINDS[kind].title.split(",")[0])
-    assert "emformer-rnnt-base" in figure.get_suptitle()
+    assert ("emformer-rnnt-base" if KINDS[kind].by != "validation" else "folding paper") in figure.get_suptitle()
     assert KINDS[kind].question.endswith("?")
     assert KINDS[kind].reading.endswith(".")
     assert set(KINDS[kind].needs) <= set(columns())
@@ -46,7 +50,7 @@ def test_titles_and_questions(kind, by_op):
 @pytest.mark.parametrize(("kind", "column"), [("power-vs-chunk", "power_mw"), ("latency-vs-chunk", "latency_ms")])
 def test_lines_are_the_column(kind, column, totals):
     figure = draw(totals, kind)
-    assert len(figure.axes) == 2
+    assert len(figure.axes) == (4 if kind == "latency-vs-chunk" else 2)
     for profile in ("phone-npu", "gap9"):
         axes = axes_of(figure, profile)
         for label, factor in ((BASELINE, 1), (FOLDED, 2)):
@@ -54,8 +58,9 @@ def test_lines_are_the_column(kind, column, totals):
             assert line(axes, label).get_xdata().tolist() == [40.0, 160.0, 640.0]
             assert line(axes, label).get_ydata().tolist() == own[column].tolist()
         assert axes.get_ylabel() == columns()[column].axis_label
-        assert axes.get_xlabel() == columns()["chunk_ms"].axis_label
-        assert [t.get_text() for t in axes.get_xticklabels()] == ["40", "160", "640"]
+        if kind != "latency-vs-chunk":  # whose strip below carries it
+            assert axes.get_xlabel() == columns()["chunk_ms"].axis_label
+            assert [t.get_text() for t in axes.get_xticklabels()] == ["40", "160", "640"]
 
 
 def test_power_band_and_savings_are_written(totals):
@@ -98,6 +103,27 @@ def test_limit_of_latency_is_the_chunk(totals):
     axes = axes_of(draw(totals, "latency-vs-chunk"), "gap9")
     (limit,) = [found for found in axes.get_lines() if found.get_linestyle() == "--"]
     assert limit.get_xdata().tolist() == limit.get_ydata().tolist()
+
+
+def test_strips_show_the_real_time_factor(totals):
+    strips = [axes for axes in draw(totals, "latency-vs-chunk").axes if axes.get_ylabel() == "RTF [ratio]"]
+    for strip, profile in zip(strips, ("phone-npu", "gap9"), strict=True):
+        assert strip.get_label() == profile
+        assert strip.get_xlabel() == columns()["chunk_ms"].axis_label
+        for label, factor in ((BASELINE, 1), (FOLDED, 2)):
+            assert line(strip, label).get_ydata().tolist() == row(totals, profile, factor)["rtf"].tolist()
+        (limit,) = [found for found in strip.get_lines() if found.get_linestyle() == "--"]
+        assert list(limit.get_ydata()) == [1.0, 1.0]
+
+
+def test_capacities_are_the_profiles(make_rows, totals):
+    """phone-npu: 8,388,608 bytes of VTCM of which 0.85 may be used, 8,388,608 of system cache of which half."""
+    left, _, right = draw(make_rows(profiles=["phone-npu"]), "memory-vs-chunk").axes
+    levels = sorted(found.get_ydata()[0] for found in left.get_lines())
+    np.testing.assert_allclose(levels, [0.5 * 8.388608, 0.85 * 8.388608])
+    filled = [found.get_xdata()[0] for found in right.get_lines()]
+    np.testing.assert_allclose(filled, np.cumsum([0.85 * 8.388608, 0.5 * 8.388608]))
+    assert not draw(Results({**totals.columns}, {"inputs": "?"}), "memory-vs-chunk").axes[0].get_lines()
 
 
 def test_savings_in_percent_on_one_scale(totals):
@@ -162,8 +188,10 @@ def test_trade_off_shows_every_design_and_joins_the_best(totals):
     axes = axes_of(figure, "phone-npu")
     for label, factor in ((BASELINE, 1), (FOLDED, 2)):
         own = row(totals, "phone-npu", factor)
-        assert line(axes, label).get_xdata().tolist() == own["user_perceived_latency_ms"].tolist()
-        assert line(axes, label).get_ydata().tolist() == own["power_mw"].tolist()
+        points = scatter(axes, label)
+        np.testing.assert_allclose(points.get_offsets().T, [own["user_perceived_latency_ms"], own["power_mw"]])
+        assert (np.diff(points.get_sizes()) * np.diff(own["memory_bytes"]) >= 0).all()
+    assert scatter(axes, BASELINE).get_sizes().min() > scatter(axes, FOLDED).get_sizes().max()
     # Folding lowers power and latency at every chunk size, and larger chunks cost delay: the front is folded.
     front = next(found for found in axes.get_lines() if found.get_drawstyle() == "steps-post")
     assert front.get_ydata().tolist() == row(totals, "phone-npu", 2)["power_mw"].tolist()
@@ -175,7 +203,7 @@ def test_trade_off_takes_any_number_of_set_values(make_rows):
     path = "profile.memory_levels.dram.read_pj_per_byte"
     rows = make_rows(profiles=["phone-npu"], sets=[(path, tuple(float(v) for v in range(40, 70)))])
     (axes,) = draw(rows, "trade-off").axes
-    assert len(line(axes, BASELINE).get_xdata()) == 90
+    assert len(scatter(axes, BASELINE).get_offsets()) == 90
 
 
 def test_roofline_points(by_op):

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from foldsim.explore.results import Results
-from foldsim.plotting import KINDS, PlotError, draw, save
+from foldsim.plotting import KINDS, STYLES, PlotError, draw, save
 
 NAMES = (
     "<script>alert('x')</script>",
@@ -34,16 +34,36 @@ NAMES = (
 )
 
 
+# Columns that may hold any name; where a row is told by one of the second line, its names stay different.
+NAMED = (
+    "workload",
+    "profile",
+    "component",
+    "layer",
+    "op",
+    "operating_point",
+    "policy",
+    "profile.policy",
+    "group",
+    "target",
+)
+TELLING = ("term", "tensors", "level", "policy", "profile.policy", "target")
+
+
 @pytest.fixture(scope="module")
-def hostile(by_op):
+def hostile(rows_for):
     """Rows of one profile with a strange name wherever a name can be."""
 
-    def rename(name):
-        columns = dict(by_op.columns)
-        for key in ("workload", "profile", "component", "layer", "op", "operating_point"):
-            kept = [value if value == "system" else name for value in columns[key].tolist()]
-            columns[key] = np.array(kept, dtype=object)
-        return Results(columns).where(by_op["profile"] == "phone-npu")
+    def rename(kind, name):
+        rows = rows_for(kind)
+        columns = dict(rows.columns)
+        for key in (*NAMED, *TELLING):
+            values = columns[key].tolist() if key in columns else []
+            order = list(dict.fromkeys(values))
+            kept = [v if v == "system" else name + "!" * (order.index(v) if key in TELLING else 0) for v in values]
+            if values:
+                columns[key] = np.array(kept, dtype=object)
+        return Results(columns).where(rows["profile"] == "phone-npu")
 
     return rename
 
@@ -53,13 +73,13 @@ def test_strange_names_render(kind, hostile, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name in NAMES:
-            save(draw(hostile(name), kind), tmp_path / "figure.png")
+            save(draw(hostile(kind, name), kind), tmp_path / "figure.png")
             with Image.open(tmp_path / "figure.png") as image:
                 assert image.size[0] > 300
 
 
 def test_dollars_are_shown_and_not_set_as_formulas(hostile):
-    figure = draw(hostile("$x$"), "power-vs-chunk")
+    figure = draw(hostile("power-vs-chunk", "$x$"), "power-vs-chunk")
     (axes,) = figure.axes
     assert axes.get_title(loc="left") == r"\$x\$"  # matplotlib's way to write $x$
     assert not matplotlib.cbook.is_math_text(axes.get_title(loc="left"))
@@ -67,7 +87,7 @@ def test_dollars_are_shown_and_not_set_as_formulas(hostile):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_svg_is_xml_without_scripts(name, hostile, tmp_path):
-    save(draw(hostile(name), "power-vs-chunk"), tmp_path / "figure.svg")
+    save(draw(hostile("power-vs-chunk", name), "power-vs-chunk"), tmp_path / "figure.svg")
     tags = {element.tag.rpartition("}")[2] for element in ET.parse(tmp_path / "figure.svg").iter()}
     assert "script" not in tags
     assert "svg" in tags
@@ -111,9 +131,10 @@ def test_pictures_are_small_and_faithful(totals, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_cut_off(kind, by_op):
+@pytest.mark.parametrize("style", STYLES)
+def test_nothing_is_cut_off(kind, style, rows_for):
     """Every text lies within the figure (savings and names stand outside the axes)."""
-    figure = draw(by_op, kind)
+    figure = draw(rows_for(kind), kind, style)
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()
     artists = [figure._suptitle, *figure.legends]  # type: ignore[attr-defined]
@@ -121,10 +142,29 @@ def test_nothing_is_cut_off(kind, by_op):
         artists += [axes, axes.xaxis, axes.yaxis, *axes.texts]
     for artist in artists:
         box = artist.get_tightbbox()
+        if box is None:  # the empty axis above a strip
+            continue
         assert box.x0 >= -2, artist
         assert box.y0 >= -2, artist
         assert box.x1 <= figure.bbox.x1 + 2, artist
         assert box.y1 <= figure.bbox.y1 + 2, artist
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"trade-off"}))  # whose points may lie on each other
+@pytest.mark.parametrize("style", STYLES)
+def test_no_words_lie_on_each_other(kind, style, rows_for):
+    """Tick labels and notes of a panel keep apart: by no more than a fifth of their height do they share a place."""
+    figure = draw(rows_for(kind), kind, style)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        words = [*axes.texts, *axes.get_xticklabels(), *axes.get_yticklabels()]
+        boxes = [(word, word.get_window_extent()) for word in words if word.get_text() and not word.get_rotation() % 90]
+        for i, (word, box) in enumerate(boxes):
+            for other, its in boxes[:i]:
+                across = min(box.x1, its.x1) - max(box.x0, its.x0)
+                up = min(box.y1, its.y1) - max(box.y0, its.y0)
+                apart = across <= 0.5 or up <= 0.2 * min(box.height, its.height)
+                assert apart, f"{word.get_text()!r} lies on {other.get_text()!r} in {axes.get_label()}"
 
 
 def test_bad_paths_are_refused(totals, tmp_path):

@@ -33,6 +33,18 @@ def test_page_is_current(gallery):
     assert (PLOTS / "README.md").read_text(encoding="utf-8") == gallery.readme(), "run: make gallery"
 
 
+def test_pictures_show_the_data_of_today(gallery):
+    """Plotted data, not pixels: a change of the model, of the shipped files or of a figure shows here."""
+    assert gallery.changed() == [], "run: make gallery"
+
+
+def test_a_change_of_the_data_is_told(gallery, monkeypatch):
+    known = gallery.hashes()
+    monkeypatch.setattr(gallery, "hashes", lambda: {**known, "roofline": "another"})
+    assert gallery.changed() == ["roofline"]
+    assert gallery.main(["--check"]) == 1
+
+
 def test_pictures_are_there_and_small():
     found = {path.stem: path.stat().st_size for path in (PLOTS / "gallery").glob("*.png")}
     assert sorted(found) == sorted(KINDS)
@@ -43,5 +55,5 @@ def test_pictures_are_made(gallery, tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "HERE", tmp_path)
     monkeypatch.setattr(gallery, "PICTURES", gallery.PICTURES[:1])
     assert gallery.main([]) == 0
-    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["README.md", "power-vs-chunk.png"]
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["README.md", "hashes.json", "power-vs-chunk.png"]
     assert gallery.main(["--else"]) == 2

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from foldsim.explore.columns import columns
 from foldsim.explore.results import Results
 from foldsim.plotting import PlotError
-from foldsim.plotting.lines import pareto
 from foldsim.plotting.rows import chosen_chunks, designs, flags, merged, numbers, panels, reference_chunk
+from foldsim.plotting.tradeoff import pareto, unbeaten
 
 
 @pytest.mark.parametrize("level", ["by_component", "by_op"])
@@ -111,3 +111,11 @@ def test_pareto_front_against_all_pairs(points):
     kept = {points[i] for i in pareto(x, y)}
     beaten = {p for p in points for q in points if q[0] <= p[0] and q[1] <= p[1] and q != p}
     assert kept == set(points) - beaten
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 5)] * 3), min_size=1, max_size=30))
+def test_front_of_three_against_all_pairs(points):
+    """By definition, as above; of equal points one is kept."""
+    kept = [points[i] for i in unbeaten(np.array(points, dtype=float))]
+    beaten = {p for p in points for q in points if all(b <= a for a, b in zip(p, q, strict=True)) and q != p}
+    assert sorted(kept) == sorted(set(points) - beaten)

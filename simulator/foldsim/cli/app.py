@@ -217,6 +217,15 @@ def plot(
             help="A .png, .svg or .pdf file for one kind, else a folder. [default: the folder of RESULTS]",
         ),
     ] = None,
+    style: Annotated[
+        str, typer.Option("--style", metavar="STYLE", help="light, or print (one column wide, safe in greyscale).")
+    ] = "light",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="FILE", help="Write the plotted points of one kind to FILE.csv, .jsonl or .parquet."
+        ),
+    ] = None,
     list_kinds: Annotated[bool, typer.Option("--list", help="List the kinds with the question each answers.")] = False,
 ) -> None:
     """Draw design-space figures from a result file."""
@@ -227,7 +236,7 @@ def plot(
     elif results is None:
         raise typer.BadParameter("give a result file (foldsim sweep -o results.csv makes one), or --list")
     else:
-        command.run_plot(results, kind, output)
+        command.run_plot(results, kind, output, style, data)
 
 
 @app.command()

@@ -8,19 +8,32 @@ from pathlib import Path
 from foldsim import plotting
 from foldsim.cli.guard import say, stop
 from foldsim.cli.tables import table
-from foldsim.explore.results import read_results
+from foldsim.explore.results import check_suffix, read_results, write_results
 
-FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+FIGURE_SUFFIXES = plotting.FIGURE_SUFFIXES
 
 
 def run_list() -> None:
     """List the kinds of figure."""
-    rows = [[kind.name, kind.by or "any", kind.question] for kind in plotting.KINDS.values()]
-    print(table(["kind", "needs --by", "answers"], rows, left=(0, 1, 2)))
+    rows = [[kind.name, kind.options, kind.question] for kind in plotting.KINDS.values()]
+    print(table(["kind", "needs", "answers"], rows, left=(0, 1, 2)))
 
 
-def run_plot(path: Path, kinds: Sequence[str] | None, output: Path | None) -> None:
-    """Draw the kinds asked for (or all that the rows allow) and say where they are."""
+def run_plot(
+    path: Path, kinds: Sequence[str] | None, output: Path | None, style: str = "light", data: Path | None = None
+) -> None:
+    """Draw the kinds asked for (or all that the rows allow) and say where they are.
+
+    Parameters
+    ----------
+    data : where to write the plotted points of one kind; without ``output`` there is then no picture.
+    """
+    if style not in plotting.STYLES:
+        stop(f"error: --style {style!r} is not known; allowed: {', '.join(plotting.STYLES)}")
+    if data is not None:
+        check_suffix(data)
+        if len(kinds or ()) != 1:
+            stop(f"error: --data {data} takes the points of one kind; give one -k")
     unknown = [kind for kind in kinds or () if kind not in plotting.KINDS]
     if unknown:
         import difflib
@@ -34,21 +47,29 @@ def run_plot(path: Path, kinds: Sequence[str] | None, output: Path | None) -> No
     chosen = list(kinds or plotting.plot_kinds_for(results))
     if not chosen:
         stop(f"error: {path}: no kind of figure can be drawn from these columns")
+    targets = _targets(path, chosen, output)
+    figures = [plotting.draw(results, kind, style) for kind in chosen]
+    if data is not None:
+        points = plotting.plotted_points(figures[0], chosen[0], results)
+        write_results(points, data)
+        say(f"{len(points):,} points in {data}")
+    if data is None or output is not None:
+        for figure, target in zip(figures, targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            plotting.save(figure, target)
+            say(str(target))
+
+
+def _targets(path: Path, kinds: Sequence[str], output: Path | None) -> list[Path]:
+    """Files of the figures of some kinds."""
     single = output is not None and output.suffix.lower() in FIGURE_SUFFIXES
-    if single and len(chosen) > 1:
-        stop(f"error: -o {output} is one file, but {len(chosen)} kinds are to be drawn; give one -k, or a folder")
+    if single and len(kinds) > 1:
+        stop(f"error: -o {output} is one file, but {len(kinds)} kinds are to be drawn; give one -k, or a folder")
     if output is not None and not single and output.suffix:
         stop(f"error: -o {output}: figures end in {', '.join(FIGURE_SUFFIXES)}")
     if single:
         assert output is not None
         if not output.parent.is_dir():
             stop(f"error: the folder {str(output.parent)!r} does not exist")
-        targets = [output]
-    else:
-        folder = output or path.parent
-        targets = [folder / f"{kind}.png" for kind in chosen]
-    figures = [plotting.draw(results, kind) for kind in chosen]
-    for figure, target in zip(figures, targets, strict=True):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        plotting.save(figure, target)
-        say(str(target))
+        return [output]
+    return [(output or path.parent) / f"{kind}.png" for kind in kinds]

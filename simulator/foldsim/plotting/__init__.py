@@ -12,15 +12,27 @@ from typing import TYPE_CHECKING
 
 from foldsim.explore.results import Results, write_atomically
 from foldsim.plotting.canvas import lay_out
-from foldsim.plotting.kinds import KINDS, PlotKind, problem_of
+from foldsim.plotting.checks import problem_of
+from foldsim.plotting.kinds import KINDS, PlotKind
+from foldsim.plotting.points import plotted_points
 from foldsim.plotting.rows import PlotError, as_results
-from foldsim.plotting.style import styled
+from foldsim.plotting.style import STYLES, StyleName, styled
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURE_SUFFIXES", "KINDS", "PlotError", "PlotKind", "draw", "plot_kinds_for", "save"]
+__all__ = [
+    "FIGURE_SUFFIXES",
+    "KINDS",
+    "STYLES",
+    "PlotError",
+    "PlotKind",
+    "draw",
+    "plot_kinds_for",
+    "plotted_points",
+    "save",
+]
 
 # What files say about themselves: no dates and no versions, so that equal figures are equal bytes.
 _METADATA: dict[str, dict[str, str | None]] = {
@@ -31,7 +43,7 @@ _METADATA: dict[str, dict[str, str | None]] = {
 FIGURE_SUFFIXES = tuple(_METADATA)
 
 
-def draw(results: Results | pd.DataFrame, kind: str) -> Figure:
+def draw(results: Results | pd.DataFrame, kind: str, style: StyleName = "light") -> Figure:
     """Draw one kind of figure.
 
     Parameters
@@ -39,30 +51,33 @@ def draw(results: Results | pd.DataFrame, kind: str) -> Figure:
     results : rows of a sweep, or the DataFrame that ``foldsim.sweep`` returns. Kinds that need whole designs also take
         rows made with ``--by``: they are added up.
     kind : one of :data:`KINDS`.
+    style : ``light`` for screens, ``print`` for a greyscale column of 3.5 in.
 
     Raises
     ------
     PlotError
-        If there is no such kind, or the rows lack what it needs; says what, and the command that makes it.
+        If there is no such kind or style, or the rows lack what it needs; says what, and the command that makes it.
     """
     rows = as_results(results)
     if kind not in KINDS:
-        raise PlotError(_unknown(kind))
+        raise PlotError(_unknown("kind of figure", kind, list(KINDS)))
+    if style not in STYLES:
+        raise PlotError(_unknown("style", style, list(STYLES)))
     problem = problem_of(rows, KINDS[kind])
     if problem:
         raise PlotError(problem)
-    with styled():
+    with styled(style):
         figure = KINDS[kind].draw(rows)
         lay_out(figure)
     return figure
 
 
-def _unknown(kind: str) -> str:
+def _unknown(what: str, name: str, known: list[str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(kind, KINDS, n=1)
+    close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"no kind of figure called {kind!r}{hint} (kinds: {', '.join(KINDS)})"
+    return f"no {what} called {name!r}{hint} ({what.split()[0]}s: {', '.join(known)})"
 
 
 def plot_kinds_for(results: Results | pd.DataFrame) -> list[str]:

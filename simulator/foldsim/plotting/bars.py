@@ -1,4 +1,4 @@
-"""Figures of stacked bars: power by term or component, memory by content and by place."""
+"""Stacked bars: power by term or component, and the bars themselves."""
 
 from __future__ import annotations
 
@@ -30,20 +30,14 @@ from foldsim.plotting.rows import (
     designs,
     numbers,
     panels,
-    reference_chunk,
     texts,
 )
-from foldsim.units import BYTES_PER_MB
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 POWER_TERMS = ("power_compute_mw", "power_onchip_mw", "power_dram_mw", "power_static_mw")
-CONTENTS = ("weights_bytes", "state_bytes", "activation_peak_bytes")
-BYTES_PER_KB = 1000
-# Looks: on-chip and off-chip memory as in the breakdown of power, contents in colours of their own.
-ON_CHIP, OFF_CHIP, FIRST_CONTENT = 1, 2, 4
 MAX_BARS = 24  # in one panel, so that each can carry its label
 
 # Height of one part of the bar of a series at a chunk size.
@@ -57,7 +51,7 @@ def power_breakdown(results: Results) -> Figure:
     One bar per chunk size and folding factor N, stacked by energy term.
     """
     found = panels(designs(results))
-    parts = [(columns()[name].label, _column(name), i) for i, name in enumerate(POWER_TERMS)]
+    parts = [(columns()[name].label, column_height(name), i) for i, name in enumerate(POWER_TERMS)]
     return _stacked_figure("Average power by term", "power_mw", found, parts)
 
 
@@ -75,7 +69,9 @@ def power_by_component(results: Results) -> Figure:
     return _stacked_figure("Average power by component", "power_mw", found, parts)
 
 
-def _column(name: str, scale: float = 1.0) -> Height:
+def column_height(name: str, scale: float = 1.0) -> Height:
+    """Height of a bar from a column, divided by ``scale``."""
+
     def height(series: Series, chunk: float) -> float:
         return float(np.nansum(numbers(series.rows, name)[numbers(series.rows, "chunk_ms") == chunk])) / scale
 
@@ -149,94 +145,3 @@ def part_entries(parts: Sequence[Part]) -> list[Entry]:
     from matplotlib.patches import Patch
 
     return [(Patch(**style.part_look(index)), style.wrapped(label, 40)) for label, _, index in parts]
-
-
-def memory_vs_chunk(results: Results) -> Figure:
-    """How much memory does each design need, what fills it, and how much of it is on the chip?
-
-    Left: weights, state and peak activations. Middle: the same without weights. Right: all memory (with the runtime's
-    fixed part) by place, per profile, at one chunk size.
-    """
-    found = panels(designs(results))
-    groups = _same_contents(found)
-    figure, every = grid(3 * len(groups), heading("Memory", found), 2.85)
-    reference = reference_chunk(results)
-    whole = [(columns()[n].label, _column(n, BYTES_PER_MB), FIRST_CONTENT + i) for i, n in enumerate(CONTENTS)]
-    small = [(columns()[n].label, _column(n, BYTES_PER_KB), FIRST_CONTENT + i) for i, n in enumerate(CONTENTS)][1:]
-    places = [
-        ("on chip", _column("onchip_bytes"), ON_CHIP),
-        ("elsewhere (×: no room)", _column("onchip_bytes"), OFF_CHIP),
-    ]
-    for row, members in enumerate(groups):
-        left, middle, right = every[3 * row : 3 * row + 3]
-        stacked_bars(left, members[0], whole)
-        left.set_ylabel("Memory without runtime [MB]")
-        stacked_bars(middle, members[0], small)
-        middle.set_ylabel("State and activations [kB]")
-        subject = f"{members[0].workload}: w" if len(groups) > 1 else "W"
-        left.set_title(style.wrapped(f"{subject}hat fills it", 38))
-        middle.set_title("Without weights, enlarged")
-        _places(right, members, reference)
-        right.set_title(f"Where it is, with runtime ({reference:g} ms)")
-    legend(figure, part_entries([*whole, *places]))
-    return figure
-
-
-def _same_contents(found: Sequence[Panel]) -> list[list[Panel]]:
-    """Panels whose weights, state and activations are equal, as they are on every profile."""
-    groups: dict[tuple[object, ...], list[Panel]] = {}
-    for panel in found:
-        shape = tuple(
-            tuple(numbers(series.rows, name).tolist()) for series in panel.series for name in ("chunk_ms", *CONTENTS)
-        )
-        groups.setdefault((panel.workload, shape), []).append(panel)
-    return list(groups.values())
-
-
-def _places(axes: Axes, members: Sequence[Panel], chunk: float) -> None:
-    """Horizontal bars of memory on and off the chip."""
-    position, ticks, names, spots, shorts = 0.0, [], [], [], []
-    for panel in members:
-        start = position
-        for series in panel.series:
-            mine = numbers(series.rows, "chunk_ms") == chunk
-            if not mine.any():
-                continue
-            total = float(numbers(series.rows, "memory_bytes")[mine][0]) / BYTES_PER_MB
-            inside = float(numbers(series.rows, "onchip_bytes")[mine][0]) / BYTES_PER_MB
-            axes.barh(
-                position,
-                inside,
-                0.8,
-                label=style.safe(f"on chip, {panel.profile}, {series.label}"),
-                zorder=2,
-                **style.part_look(ON_CHIP),
-            )
-            axes.barh(
-                position,
-                total - inside,
-                0.8,
-                left=inside,
-                label=style.safe(f"elsewhere, {panel.profile}, {series.label}"),
-                zorder=2,
-                **style.part_look(OFF_CHIP),
-            )
-            homeless = homeless_points(series.rows)[mine].any()
-            text = f"{'× ' if homeless else ''}{style.short_number(total)}"
-            axes.annotate(text, (total, position), (2, 0), textcoords="offset points", va="center", fontsize=6)
-            spots.append(position)
-            shorts.append(series.short)
-            position += 1
-        ticks.append((start + position - 1) / 2)
-        names.append("\n".join([style.wrapped(panel.profile, 18), *(style.wrapped(d, 24, 1) for d in panel.details)]))
-        position += 0.7
-    axes.set_yticks(ticks, names)
-    axes.set_yticks(spots, shorts, minor=True)
-    axes.tick_params(axis="y", which="minor", length=0, pad=1.5, labelsize=6, labelcolor=style.GREY)
-    axes.tick_params(axis="y", which="major", length=0, pad=11)
-    axes.yaxis.remove_overlapping_locs = False
-    axes.invert_yaxis()
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x")
-    axes.margins(x=0.14)
-    axes.set_xlabel(style.axis_label("memory_bytes", "MB"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from foldsim.explore.results import Results
 from foldsim.plotting import style
-from foldsim.plotting.rows import BoolArray, FloatArray, Panel, Series, chosen_chunks, flags
+from foldsim.plotting.rows import BoolArray, FloatArray, Panel, Series, chosen_chunks, clean, flags
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -21,6 +22,8 @@ Entry = tuple["Artist", str]  # legend handle and its text
 
 MAX_CHUNK_TICKS = 8
 LINE_IN = 0.175  # height of a line of a title or legend
+PRINT_HEIGHT_RATIO = 0.82  # panels in print are that much lower
+STRIP_RATIO = 0.42  # height of a strip below its panel
 
 
 def grid(
@@ -34,6 +37,8 @@ def grid(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    if style.printing():
+        columns, height_in = 1, PRINT_HEIGHT_RATIO * height_in
     width = min(count, columns)
     height = -(-count // width)
     head = style.wrapped(title, 42 * width - 3, 3)
@@ -46,11 +51,37 @@ def grid(
         shared = found[0] if share_y and found else None
         axes = figure.add_subplot(cells[i // width, i % width], sharey=shared)
         axes.grid(axis="y")
-        # Set here, and not only in the style sheet, because ticks are made when the figure is saved.
-        axes.tick_params(which="both", length=3, width=0.6, labelsize=7.5, color=style.GREY, labelcolor="#333333")
+        _ticks(axes)
         found.append(axes)
     figure.suptitle(head, x=0.008, ha="left")
     return figure, found
+
+
+def columns_for(count: int) -> int:
+    """Panels side by side, so that the ``count`` panels of a profile stand in one row if they can."""
+    return count if 1 < count <= style.MAX_COLUMNS else style.MAX_COLUMNS
+
+
+def strips_below(figure: Figure, every: Sequence[Axes]) -> list[Axes]:
+    """A lower strip under every panel, with the panel's horizontal axis."""
+    found = []
+    for axes in every:
+        cell = axes.get_subplotspec()
+        assert cell is not None
+        halves = cell.subgridspec(2, 1, height_ratios=[1, STRIP_RATIO], hspace=0.02)
+        axes.set_subplotspec(halves[0])
+        strip = figure.add_subplot(halves[1], sharex=axes)
+        strip.grid(axis="y")
+        _ticks(strip)
+        axes.tick_params(axis="x", which="both", labelbottom=False)
+        found.append(strip)
+    return found
+
+
+def _ticks(axes: Axes) -> None:
+    # Set here, and not only in the style sheet, because ticks are made when the figure is saved.
+    size = 6.5 if style.printing() else 7.5
+    axes.tick_params(which="both", length=3, width=0.6, labelsize=size, color=style.GREY, labelcolor="#333333")
 
 
 def lay_out(figure: Figure) -> None:
@@ -71,20 +102,28 @@ def heading(title: str, panels: Sequence[Panel]) -> str:
     return f"{title}: {workloads[0]}" if len(workloads) == 1 else title
 
 
-def set_panel_title(axes: Axes, panel: Panel, panels: Sequence[Panel], pad: float = 5.0) -> None:
-    """Title of a panel: profile, workload where they differ, what else tells it from its neighbours, and a warning."""
+def set_panel_title(axes: Axes, panel: Panel, panels: Sequence[Panel], pad: float = 5.0, room: int = 14) -> None:
+    """Title of a panel: profile, workload where they differ, what else tells it from its neighbours, and a warning.
+
+    Parameters
+    ----------
+    room : characters of the last line beside which the warning still has room.
+    """
     parts = [panel.profile]
     if len({p.workload for p in panels}) > 1:
         parts.append(panel.workload)
     lines = [style.wrapped(part, 38, 2) for part in (*parts, *panel.details)]
+    axes.set_label(clean(", ".join((*parts, *panel.details))))
     homeless = homeless_points(panel.rows)
     warning = "× does not fit its memory" if len(homeless) and homeless.all() else ""
-    if warning and len(lines[-1]) > 14:
+    if warning and len(lines[-1]) > room:
         lines.append(warning)
         warning = ""
     axes.set_title("\n".join(lines), pad=pad)
     if warning:
-        axes.set_title(warning, loc="right", pad=pad, fontsize=7.5, fontweight="normal", color=style.VERMILLION)
+        axes.set_title(
+            warning, loc="right", pad=pad, fontsize=7.5, fontweight="normal", color=style.colour(style.VERMILLION)
+        )
 
 
 def chunk_axis(axes: Axes, sizes: Sequence[float]) -> list[float]:
@@ -102,9 +141,14 @@ def chunk_axis(axes: Axes, sizes: Sequence[float]) -> list[float]:
     return ticks
 
 
-def level_axis(axis: Axis, values: Iterable[FloatArray]) -> bool:
-    """Logarithmic axis with plain numbers if the values allow it, else linear from zero; True if logarithmic."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+def level_axis(axis: Axis, values: Iterable[FloatArray], least_ratio: float = 2.5, few: bool = False) -> bool:
+    """Logarithmic axis with plain numbers if the values span enough, else linear from zero; True if logarithmic.
+
+    Parameters
+    ----------
+    few : at most four ticks, for strips.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
     every = np.concatenate([np.asarray(v, dtype=np.float64).ravel() for v in values])
     every = every[np.isfinite(every)]
@@ -112,9 +156,11 @@ def level_axis(axis: Axis, values: Iterable[FloatArray]) -> bool:
     across = axis.axis_name == "x"  # type: ignore[attr-defined]
     scale, limit = (axes.set_xscale, axes.set_xlim) if across else (axes.set_yscale, axes.set_ylim)
     low, high = (float(every.min()), float(every.max())) if len(every) else (0.0, 1.0)
-    if low <= 0 or high / low < 2.5:
+    if low <= 0 or high / low < least_ratio:
         low, high = min(0.0, low), max(0.0, high)
         limit(low - 0.05 * (low < 0) * (high - low), high + 0.12 * ((high - low) or 1.0))
+        if few:
+            axis.set_major_locator(MaxNLocator(3))
         return False
     decades = float(np.log10(high / low))
     scale("log")
@@ -123,22 +169,38 @@ def level_axis(axis: Axis, values: Iterable[FloatArray]) -> bool:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace(",", "\u2009")))
     axis.set_minor_locator(NullLocator() if decades < 2.6 else LogLocator(subs=(2.0, 5.0)))
     axis.set_minor_formatter(NullFormatter())
+    if few:
+        axis.set_major_locator(FixedLocator(_few_ticks(low, high)))
+        axis.set_minor_locator(NullLocator())
     return True
 
 
-def draw_series(axes: Axes, panel: Panel, series: Series, x: FloatArray, y: FloatArray, line: str = "-") -> None:
+def _few_ticks(low: float, high: float) -> list[float]:
+    """Two to four round numbers of a logarithmic axis: decades, else 1-2-5, each thinned."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)):
+        ticks = [
+            step * 10.0**power for power in powers for step in steps if low / 1.05 <= step * 10.0**power <= high * 1.05
+        ]
+        if len(ticks) > 1:
+            return ticks[:: -(-len(ticks) // 4)]
+    return [low, high]
+
+
+def draw_series(axes: Axes, panel: Panel, series: Series, x: FloatArray, y: FloatArray, line: Any = None) -> None:
     """A line with the series' look; hollow where the design is not real-time, × where it does not fit.
 
     Where no design of the panel fits, the panel's title says so instead.
     """
     look: dict[str, Any] = {"color": style.series_colour(series.index), "marker": style.series_marker(series.index)}
-    look["markersize"] = 4.5 if len(x) <= 12 else 3.0
+    look["markersize"] = (4.5 if len(x) <= 12 else 3.0) * (0.8 if style.printing() else 1.0)
+    line = style.series_line(series.index) if line is None else line
     axes.plot(x, y, linestyle=line, label=style.safe(series.label), zorder=3, **look)
     late, homeless = late_points(series.rows), homeless_points(series.rows)
     if late.any():
         axes.plot(x[late], y[late], linestyle="none", markerfacecolor="white", zorder=4, **look)
     if homeless.any() and not homeless_points(panel.rows).all():
-        cross: dict[str, Any] = {"marker": "x", "markersize": 7, "color": style.VERMILLION}
+        cross: dict[str, Any] = {"marker": "x", "markersize": 7, "color": style.colour(style.VERMILLION)}
         axes.plot(x[homeless], y[homeless], linestyle="none", zorder=5, **cross)
 
 
@@ -160,7 +222,7 @@ def series_entries(panels: Sequence[Panel], joined: bool = True) -> list[Entry]:
     found: list[Entry] = []
     for i in sorted(every):
         look: dict[str, Any] = {"color": style.series_colour(i), "marker": style.series_marker(i)}
-        handle = Line2D([], [], linestyle="-" if joined else "none", **look)
+        handle = Line2D([], [], linestyle=style.series_line(i) if joined else "none", **look)
         found.append((handle, style.wrapped(every[i].label, 40)))
     return found
 
@@ -175,7 +237,7 @@ def mark_entries(panels: Sequence[Panel], realtime: str = "hollow: not in real t
         entries.append((hollow, realtime))
     partly = [homeless_points(panel.rows) for panel in panels]
     if any(p.any() and not p.all() for p in partly):
-        cross = Line2D([], [], linestyle="none", marker="x", markersize=7, color=style.VERMILLION)
+        cross = Line2D([], [], linestyle="none", marker="x", markersize=7, color=style.colour(style.VERMILLION))
         entries.append((cross, "does not fit the memory"))
     return entries
 

@@ -1,31 +1,23 @@
-"""The kinds of figure: the question each answers, what it needs, and how to get that."""
+"""The kinds of figure: the question each answers, how to read it, and what it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from foldsim.explore.results import Results
-from foldsim.plotting.rows import (
-    Level,
-    PlotError,
-    column_problem,
-    designs,
-    level_of,
-    merged,
-    missing_columns,
-    numbers,
-    panels,
-    texts,
-)
+from foldsim.plotting.rows import Level
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LEVELS: tuple[Level, ...] = ("total", "component", "op")
-_DESIGN = ("workload", "profile", "fold_factor", "chunk_ms")
+# The --set paths that a kind varies within a panel, and values for them.
+LEFT_CONTEXT = "workload.streaming.left_context_tokens"
+SET_LEFT_CONTEXT = f"--set {LEFT_CONTEXT}=0,32,64,128,256,512,1024"
+POLICY = "profile.policy"
+SET_POLICY = f"--set {POLICY}=race-to-idle,slowest-real-time"
 
 
 @dataclass(frozen=True)
@@ -39,9 +31,12 @@ class PlotKind:
     question : what a reader gets to know from it.
     reading : how to read it.
     needs : columns it needs.
-    by : the ``--by`` level its rows must have at least; None: any.
+    by : the ``--by`` level its rows must have (for component: at least); None: whole designs, or what adds up to them.
     folded : whether it needs folded designs.
+    paired : whether it needs the unfolded design of each folded one too.
     many : whether it takes any number of ``--set`` combinations.
+    over : columns that vary within a panel.
+    varied : the column that must take several values, and the option that makes it.
     draw : makes the figure from checked rows.
     """
 
@@ -53,7 +48,20 @@ class PlotKind:
     by: Level | None
     draw: Callable[[Results], Figure]
     folded: bool = False
+    paired: bool = False
     many: bool = False
+    over: tuple[str, ...] = ()
+    varied: tuple[str, str] | None = None
+
+    @property
+    def options(self) -> str:
+        """What makes the rows it needs, in short: options of ``foldsim sweep``, or another command."""
+        if self.by == "validation":
+            return "foldsim validate -o"
+        words = [f"--by {self.by}"] if self.by else []
+        words += ["--fold 1,2"] if self.folded else []
+        words += [f"{self.varied[1].split('=')[0]}=..."] if self.varied else []
+        return " ".join(words)
 
 
 def _drawn_by(module: str, function: str) -> Callable[[Results], Figure]:
@@ -117,30 +125,32 @@ _ALL = (
         "How much memory does each design need, what fills it, and how much of it is on the chip?",
         "Left: weights, state and peak activations by chunk size and folding factor N (small numbers). "
         "Middle: the same without weights. Right: all memory, with the fixed part of the runtime, by place on "
-        "every profile.",
+        "every profile. Dashed lines are usable capacities on the chip: at right each on-chip level on top of those "
+        "further in, and elsewhere, for one profile alone, each level that is in sight.",
         ("weights_bytes", "state_bytes", "activation_peak_bytes", "memory_bytes", "onchip_bytes"),
         None,
-        _drawn_by("bars", "memory_vs_chunk"),
+        _drawn_by("memory", "memory_vs_chunk"),
     ),
     PlotKind(
         "latency-vs-chunk",
         "Compute latency against chunk size",
         "How long does the work of a chunk take, and is it done before the next chunk is complete?",
-        "Above the dashed line (shaded) the work of a chunk ends after the next chunk is complete. Hollow "
-        "points are not in real time.",
-        ("latency_ms",),
+        "Above the dashed line (shaded) the work of a chunk ends after the next chunk is complete. The strip below "
+        "shows the real-time factor: busy time over chunk, without waking. Hollow points are not in real time.",
+        ("latency_ms", "rtf"),
         None,
-        _drawn_by("lines", "latency_vs_chunk"),
+        _drawn_by("latency", "latency_vs_chunk"),
     ),
     PlotKind(
         "trade-off",
         "Average power against delay",
-        "Which designs are worth choosing: how much power must be paid for how short a delay?",
-        "One point per design, chunk sizes [ms] beside them. The stepped line joins the designs that are in "
-        "real time, fit, and are beaten by no other in both; what lies above it is worse.",
-        ("user_perceived_latency_ms", "power_mw"),
+        "Which designs are worth choosing: how much power must be paid for how short a delay, and how much memory?",
+        "One point per design, its area its memory, chunk sizes [ms] beside them. The stepped line joins the designs "
+        "that are in real time, fit, and are beaten by no other in power and delay; what lies above it is worse. "
+        "Rings mark those that none beats in power, delay and memory together.",
+        ("user_perceived_latency_ms", "power_mw", "memory_bytes"),
         None,
-        _drawn_by("lines", "trade_off"),
+        _drawn_by("tradeoff", "trade_off"),
         many=True,
     ),
     PlotKind(
@@ -165,73 +175,109 @@ _ALL = (
         "op",
         _drawn_by("ops", "top_ops"),
     ),
+    PlotKind(
+        "power-waterfall",
+        "Power from baseline to folded",
+        "Which energy terms make the saving, and which does folding make worse?",
+        "From the baseline's power at the top, term by term, to the folded design's at the bottom, at one chunk size. "
+        "The largest changes are shown alone, the rest together. Colours are the parts of the power breakdown.",
+        ("term", "part", "power_mw"),
+        "term",
+        _drawn_by("terms", "power_waterfall"),
+        folded=True,
+        paired=True,
+    ),
+    PlotKind(
+        "sensitivity",
+        "Sensitivity to the profile's ranges",
+        "Which uncertain coefficients decide the power, and which the saving?",
+        "Each bar takes one coefficient from the low to the high end of its range with all others nominal, largest "
+        "first: left in the power of the baseline, right in the saving. Terms that one cause makes uncertain move "
+        "together: leakage awake and asleep, background power busy and idle.",
+        ("term", "part", "power_mw", "power_low_mw", "power_high_mw"),
+        "term",
+        _drawn_by("sensitivity", "sensitivity"),
+    ),
+    PlotKind(
+        "roofline-levels",
+        "Hierarchical roofline",
+        "Which memory level holds each matrix product back?",
+        "Every matrix product stands once per memory level, at its work per byte of that level, at one height; filled "
+        "for the baseline, area by share of the time. A product that touches the slope of its level waits for "
+        "that level.",
+        (
+            "component",
+            "layer",
+            "op",
+            "level",
+            "macs_per_chunk",
+            "busy_ms_per_chunk",
+            "level_bytes_per_chunk",
+            "level_ms_per_chunk",
+        ),
+        "level",
+        _drawn_by("levels", "roofline_levels"),
+    ),
+    PlotKind(
+        "residency",
+        "What lives where",
+        "Where do weights, tables and state live, and how full does that make each memory level?",
+        "Rows are tensors with their size and reads per second, columns the memory levels from the inside out with the "
+        "share of their usable capacity that is taken. A cell's shade is the share of the reads that the level serves; "
+        "its number is what lives there.",
+        ("tensors", "level", "stored_bytes", "served_ratio", "uses_per_s", "level_capacity_bytes"),
+        "tensor",
+        _drawn_by("residency", "residency"),
+    ),
+    PlotKind(
+        "saving-map",
+        "Power saving by chunk and left context",
+        "How does the saving change with chunk size and left context, and where does it end?",
+        "Cells hold the power saved against the same design unfolded; the colours turn at 0. The black line is the "
+        "break-even, where there is one; hatched cells cost power.",
+        ("power_saving_ratio", "left_context_tokens"),
+        None,
+        _drawn_by("maps", "saving_map"),
+        folded=True,
+        over=(LEFT_CONTEXT,),
+        varied=("left_context_tokens", SET_LEFT_CONTEXT),
+    ),
+    PlotKind(
+        "tipping-points",
+        "Left context at which folding stops paying",
+        "How long may the left context be before folding costs work, and before it costs power?",
+        "Below a line folding saves, above it costs; found by interpolation between the swept left contexts. Arrows "
+        "stand where it saves over the whole sweep (up) or nowhere in it (down).",
+        ("left_context_tokens", "macs_per_chunk", "power_mw"),
+        None,
+        _drawn_by("maps", "tipping_points"),
+        folded=True,
+        paired=True,
+        over=(LEFT_CONTEXT,),
+        varied=("left_context_tokens", SET_LEFT_CONTEXT),
+    ),
+    PlotKind(
+        "policy-comparison",
+        "Operating-point policies",
+        "Is it better to race to idle or to run slowly, and what does that do to latency?",
+        "Power and, below, compute latency under every policy. Above the lines, for the first design: a row of "
+        "operating points per policy, where they change, and the change of power against the first policy. Hollow "
+        "points are not in real time.",
+        ("policy", "operating_point", "power_mw", "latency_ms"),
+        None,
+        _drawn_by("policy", "policy_comparison"),
+        over=("policy", POLICY),
+        varied=("policy", SET_POLICY),
+    ),
+    PlotKind(
+        "predicted-vs-measured",
+        "Predictions beside published numbers",
+        "Do predictions lie where others measured?",
+        "Shaded: the published or measured range. Points: the nominal prediction, hollow where it lies outside; bars: "
+        "what the profile's ranges allow.",
+        ("target", "predicted", "measured_low", "measured_high"),
+        "validation",
+        _drawn_by("validation", "predicted_vs_measured"),
+    ),
 )
 KINDS: dict[str, PlotKind] = {kind.name: kind for kind in _ALL}
-
-
-def problem_of(results: Results, kind: PlotKind) -> str | None:
-    """Why a kind cannot be drawn from these rows, and the command that makes what it needs; None if it can."""
-    if not len(results):
-        return f"{kind.name}: there are no rows to draw"
-    level = level_of(results)
-    if kind.by and _LEVELS.index(level) < _LEVELS.index(kind.by):
-        shown = {"total": "whole designs", "component": "one component each", "op": "one op each"}[level]
-        return (
-            f"{kind.name} needs rows made with --by {kind.by}; these rows are {shown}. "
-            f"Make them with: {command_for(results, kind.by)}"
-        )
-    missing = missing_columns(results, (*_DESIGN, *kind.needs))
-    if missing:
-        what = f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
-        made = command_for(results, kind.by)
-        return f"{kind.name} needs the {what}, which these rows lack. Make them with: {made}"
-    try:
-        for name in (*_DESIGN, *kind.needs, "realtime", "fits"):
-            column_problem(results, name)
-        if not (numbers(results, "chunk_ms") > 0).all():
-            return f"{kind.name}: the column chunk_ms must hold numbers above 0"
-        if kind.folded and not (numbers(results, "fold_factor") > 1).any():
-            made = command_for(results, kind.by, "--fold 1,2")
-            return f"{kind.name} needs folded designs, and these rows are all unfolded. Make them with: {made}"
-        # The sums and series of the figure itself; what is wrong with them is found here, before anything is drawn.
-        rows = results if kind.by else designs(results)
-        if kind.many:
-            merged(rows)
-        else:
-            panels(rows, kind.by or "total")
-    except PlotError as error:
-        return f"{kind.name}: {error}"
-    return None
-
-
-_REPLACED = ("-o", "--output", "--by", "--format")
-
-
-def command_for(results: Results, by: Level | None, extra: str = "") -> str:
-    """A command that makes rows like these at another ``--by`` level: from the recorded arguments, else from names."""
-    import shlex
-
-    arguments = results.provenance.get("arguments")
-    words = [str(word) for word in arguments] if isinstance(arguments, list) else []
-    if words[:1] == ["sweep"]:
-        kept = _without(words, _REPLACED)
-    else:
-        kept = ["sweep"]
-        for option, name in (("-w", "workload"), ("-p", "profile")):
-            found = list(dict.fromkeys(texts(results, name))) if name in results.columns else []
-            kept += [word for value in found[:5] for word in (option, value)] if len(found) <= 5 else []
-    ending = [f"--by {by}"] if by else []
-    return " ".join(["foldsim", shlex.join(kept), *([extra] if extra else []), *ending, "-o results.csv"])
-
-
-def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Arguments without some options and their values."""
-    kept, skip = [], False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in options:
-            skip = True
-        elif not word.startswith(tuple(f"{option}=" for option in options)):
-            kept.append(word)
-    return kept

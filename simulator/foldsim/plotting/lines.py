@@ -1,4 +1,4 @@
-"""Figures of lines against chunk size: power, latency, saving; and power against latency."""
+"""Figures of lines against chunk size: power and saving."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from foldsim.plotting.canvas import (
     draw_series,
     grid,
     heading,
-    homeless_points,
-    late_points,
     legend,
     level_axis,
     mark_entries,
@@ -26,10 +24,8 @@ from foldsim.plotting.canvas import (
 from foldsim.plotting.rows import (
     FloatArray,
     Panel,
-    chosen_chunks,
     chunk_sizes,
     designs,
-    merged,
     missing_columns,
     numbers,
     panels,
@@ -61,10 +57,11 @@ def power_vs_chunk(results: Results) -> Figure:
             low, high = numbers(series.rows, "power_low_mw"), numbers(series.rows, "power_high_mw")
             colour = style.series_colour(series.index)
             axes.fill_between(x, low, high, color=colour, alpha=0.22 / len(panel.series), linewidth=0, zorder=1)
-            for end in (low, high):
+            for end, name in ((low, "low"), (high, "high")):
                 # One chunk size makes no band, so its ends are bars.
-                bar = "_" if len(x) == 1 else None
-                axes.plot(x, end, color=colour, alpha=0.5, linewidth=0.6, marker=bar, markersize=14, zorder=1)
+                look: dict[str, Any] = {"marker": "_" if len(x) == 1 else None, "markersize": 14, "alpha": 0.5}
+                label = style.safe(f"{name}, {series.label}")
+                axes.plot(x, end, color=colour, linewidth=0.6, zorder=1, label=label, **look)
             draw_series(axes, panel, series, x, y)
             seen += [y, low, high]
         level_axis(axes.yaxis, seen)
@@ -110,37 +107,6 @@ def _savings_above(axes: Axes, panel: Panel, ticks: Sequence[float]) -> int:
     return len(folded)
 
 
-def latency_vs_chunk(results: Results) -> Figure:
-    """How long does the work of a chunk take, and is it done before the next chunk is complete?
-
-    Above the line latency = chunk a design falls behind.
-    """
-    from matplotlib.lines import Line2D
-
-    found = panels(designs(results))
-    figure, every = grid(len(found), heading("Compute latency against chunk size", found))
-    for axes, panel in zip(every, found, strict=True):
-        sizes = chunk_sizes(panel.rows)
-        chunk_axis(axes, sizes)
-        seen = [np.array([1.6 * sizes[0]])]  # the limit is in sight, however far the designs stay below it
-        for series in panel.series:
-            x, y = numbers(series.rows, "chunk_ms"), numbers(series.rows, "latency_ms")
-            draw_series(axes, panel, series, x, y)
-            seen.append(y)
-        level_axis(axes.yaxis, seen)
-        edge = np.array(axes.get_xlim())
-        axes.plot(edge, edge, "--", color=style.VERMILLION, linewidth=1.1, zorder=2, scalex=False, scaley=False)
-        top = axes.get_ylim()[1]
-        axes.fill_between(edge, edge, np.maximum(edge, top), color=style.VERMILLION, alpha=0.07, linewidth=0, zorder=0)
-        axes.set_ylim(top=top)
-        axes.set_xlim(*edge)
-        axes.set_ylabel(style.axis_label("latency_ms"))
-        set_panel_title(axes, panel, found)
-    limit = Line2D([], [], linestyle="--", color=style.VERMILLION, linewidth=1.1)
-    legend(figure, [*series_entries(found), (limit, "latency = chunk: real-time limit"), *mark_entries(found)])
-    return figure
-
-
 def saving_vs_chunk(results: Results) -> Figure:
     """What share of power and of memory does folding save, and at which chunk sizes is it worth it?
 
@@ -160,7 +126,7 @@ def saving_vs_chunk(results: Results) -> Figure:
             x = numbers(series.rows, "chunk_ms")
             power = numbers(series.rows, "power_saving_ratio") * PERCENT_PER_UNIT
             memory = numbers(series.rows, "memory_saving_ratio") * PERCENT_PER_UNIT
-            draw_series(axes, panel, series, x, power)
+            draw_series(axes, panel, series, x, power, "-")
             colour = style.series_colour(series.index)
             bar = "_" if len(x) == 1 else None
             name = style.safe(f"memory, {series.label}")
@@ -169,6 +135,9 @@ def saving_vs_chunk(results: Results) -> Figure:
             if banded:
                 low, high = (numbers(series.rows, n) * PERCENT_PER_UNIT for n in SAVING_BAND)
                 axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, zorder=1)
+                for end, name in ((low, "low"), (high, "high")):
+                    label = style.safe(f"{name}, {series.label}")
+                    axes.plot(x, end, color=colour, alpha=0.4, linewidth=0.4, marker=bar, zorder=1, label=label)
                 if len(x) == 1:
                     axes.vlines(x, low, high, color=colour, alpha=0.5, linewidth=1.0, zorder=1)
                 seen += [low, high]
@@ -179,7 +148,7 @@ def saving_vs_chunk(results: Results) -> Figure:
     least, most = min(0.0, float(np.nanmin(values))), max(1.0, float(np.nanmax(values)))
     every[0].set_ylim(least - 0.06 * (least < 0) * (most - least), most + 0.08 * (most - least))
     solid, dotted = Line2D([], [], color=style.GREY), Line2D([], [], color=style.GREY, linestyle=":")
-    entries: list[Entry] = [*series_entries(found), (solid, "power"), (dotted, "memory")]
+    entries: list[Entry] = [*series_entries(found, joined=False), (solid, "power"), (dotted, "memory")]
     if banded:
         entries.append((Patch(facecolor=style.GREY, alpha=0.3), "all that the profile's ranges allow"))
     legend(figure, [*entries, *mark_entries(found)])
@@ -191,74 +160,3 @@ def folded_only(panel: Panel) -> Panel:
     series = tuple(s for s in panel.series if not s.is_baseline)
     mask = numbers(panel.rows, "fold_factor") != 1
     return Panel(panel.workload, panel.profile, panel.details, panel.rows.where(mask), series)
-
-
-def trade_off(results: Results) -> Figure:
-    """Which designs are worth choosing: how much power must be paid for how short a delay?
-
-    Every design is a point. The stepped line joins those that no other real-time design that fits beats in both.
-    """
-    from matplotlib.lines import Line2D
-
-    rows = designs(results)
-    found = merged(rows)
-    figure, every = grid(len(found), heading("Average power against delay", found))
-    for axes, panel in zip(every, found, strict=True):
-        seen: tuple[list[FloatArray], list[FloatArray]] = ([], [])
-        for series in panel.series:
-            x, y = numbers(series.rows, "user_perceived_latency_ms"), numbers(series.rows, "power_mw")
-            draw_series(axes, panel, series, x, y, "none")
-            seen[0].append(x)
-            seen[1].append(y)
-        level_axis(axes.xaxis, seen[0])
-        level_axis(axes.yaxis, seen[1])
-        _front(axes, panel)
-        _name_chunks(axes, panel)
-        axes.set_xlabel(style.axis_label("user_perceived_latency_ms"))
-        axes.set_ylabel(style.axis_label("power_mw"))
-        set_panel_title(axes, panel, found)
-    front = Line2D([], [], color=style.ORANGE, linewidth=1.2)
-    legend(
-        figure, [*series_entries(found, joined=False), (front, "best: nothing beats it in both"), *mark_entries(found)]
-    )
-    return figure
-
-
-def pareto(x: FloatArray, y: FloatArray) -> list[int]:
-    """Indices of the points that no other point beats in both, by rising x.
-
-    >>> pareto(np.array([1.0, 2.0, 3.0, 2.5]), np.array([9.0, 5.0, 4.0, 6.0]))
-    [0, 1, 2]
-    """
-    best, kept = np.inf, []
-    for i in np.lexsort((y, x)).tolist():
-        if y[i] < best:
-            best = float(y[i])
-            kept.append(i)
-    return kept
-
-
-def _front(axes: Axes, panel: Panel) -> None:
-    usable = panel.rows.where(~late_points(panel.rows) & ~homeless_points(panel.rows))
-    if len(usable):
-        x, y = numbers(usable, "user_perceived_latency_ms"), numbers(usable, "power_mw")
-        kept = pareto(x, y)
-        axes.plot(x[kept], y[kept], color=style.ORANGE, linewidth=1.2, drawstyle="steps-post", zorder=2)
-
-
-def _name_chunks(axes: Axes, panel: Panel) -> None:
-    """Write the chunk size beside the highest point of each of a few chunk sizes."""
-    chunks, power = numbers(panel.rows, "chunk_ms"), numbers(panel.rows, "power_mw")
-    delay = numbers(panel.rows, "user_perceived_latency_ms")
-    for size in chosen_chunks(chunk_sizes(panel.rows), 6):
-        mine = np.flatnonzero((chunks == size) & np.isfinite(power))
-        if len(mine):
-            top = mine[np.argmax(power[mine])]
-            axes.annotate(
-                f"{size:g}",
-                (delay[top], power[top]),
-                (3, 3),
-                textcoords="offset points",
-                fontsize=6.5,
-                color=style.GREY,
-            )

@@ -82,4 +82,5 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
 
 
 def _name(component: str, layer: str, op: str) -> str:
-    return style.wrapped(f"{component}: {op if layer in (op, component) else f'{layer} {op}'}", 24)
+    name = f"{component}: {op if layer in (op, component) else f'{layer} {op}'}"
+    return style.wrapped(name, 32, 1) if style.printing() else style.wrapped(name, 24)

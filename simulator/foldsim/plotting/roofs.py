@@ -68,6 +68,19 @@ def roofs_of(results: Results, panel: Panel) -> Roofs:
     return Roofs(peaks, slopes)
 
 
+def capacities_of(results: Results, panel: Panel) -> dict[str, float]:
+    """Usable capacity of every on-chip level of the panel's profile [bytes]; none if the profile cannot be had."""
+    try:
+        profile: Profile = _load(results, panel, "profile", panel.profile)
+    except _FAILURES:
+        return {}
+    return {
+        level.name: level.capacity_bytes.value * level.usable_ratio.value
+        for level in profile.spec.memory_levels
+        if level.on_chip
+    }
+
+
 def _first(panel: Panel, name: str) -> str:
     return texts(panel.rows, name)[0] if name in panel.rows.columns else ""
 

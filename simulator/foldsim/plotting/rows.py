@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-Level = Literal["total", "component", "op"]
+Level = Literal["total", "component", "op", "term", "level", "tensor", "validation"]
 Label = tuple[tuple[str, ...], str, str]  # key of a folding, legend label, short label
 
 MAX_PANELS = 24
 REFERENCE_CHUNK_MS = 160.0
 SYSTEM = "system"  # the component of idle time and waking
 _FOLDING = ("fold_factor", "fold_layers", "fold_scope", "fold_heads")
-_TEXT = ("workload", "profile", "component", "layer", "op")
+_TEXT = (
+    "workload", "profile", "component", "layer", "op", "term", "part", "level", "tensors", "policy", "operating_point",
+    "group", "target", "unit",
+)  # fmt: skip
+# What tells the rows of one design apart, where each may stand only once.
+_WITHIN: dict[str, tuple[str, ...]] = {"total": (), "term": ("term",), "tensor": ("tensors", "level")}
 _FLAGS = ("realtime", "fits")
 _WHERE = ("workload", "profile", "policy", "placement")
 
@@ -76,11 +81,18 @@ def as_results(rows: Results | pd.DataFrame) -> Results:
     return Results(found, dict(rows.attrs.get("foldsim") or {}))
 
 
+_TOLD_BY: tuple[tuple[str, Level], ...] = (
+    ("predicted", "validation"), ("tensors", "tensor"), ("level", "level"), ("term", "term"), ("op", "op"),
+    ("component", "component"),
+)  # fmt: skip
+
+
 def level_of(results: Results) -> Level:
-    """What one row stands for: a whole design, a component or an op."""
-    if "op" in results.columns:
-        return "op"
-    return "component" if "component" in results.columns else "total"
+    """What one row stands for: a whole design, or the part of one that ``--by`` asked for."""
+    for name, level in _TOLD_BY:
+        if name in results.columns:
+            return level
+    return "total"
 
 
 def numbers(rows: Results, name: str) -> FloatArray:
@@ -139,7 +151,7 @@ def designs(results: Results) -> Results:
     PlotError
         If some rows of a design are missing, so that their sum is not the design.
     """
-    if level_of(results) == "total":
+    if level_of(results) not in ("component", "op"):
         return results
     known = columns()
     group = _group_of(results, [name for name in results.columns if name not in known or known[name].group == "design"])
@@ -204,8 +216,12 @@ def _panel_groups(results: Results, where: Sequence[str], hint: str = "") -> tup
     return present, group
 
 
-def panels(results: Results, level: Level = "total") -> list[Panel]:
+def panels(results: Results, level: Level = "total", over: Sequence[str] = ()) -> list[Panel]:
     """One panel per workload, profile and ``--set`` values; in each one series per folding.
+
+    Parameters
+    ----------
+    over : columns that vary within a series, besides the chunk size, and make no panels.
 
     Raises
     ------
@@ -213,19 +229,24 @@ def panels(results: Results, level: Level = "total") -> list[Panel]:
         If the rows hold too many panels to be read, or two rows for one design.
     """
     hint = ", or the kind trade-off, which takes any number of --set values" if set_paths(results) else ""
-    where, group = _panel_groups(results, [*_WHERE, *set_paths(results)], hint)
+    names = [name for name in (*_WHERE, *set_paths(results)) if name not in over]
+    where, group = _panel_groups(results, names, hint)
     count = int(group.max()) + 1
     labels = series_labels(results)
     details = _details(results, group, where[2:])
-    return [_panel(results.where(group == g), labels, details[g], level) for g in range(count)]
+    return [_panel(results.where(group == g), labels, details[g], level, over) for g in range(count)]
 
 
-def _panel(rows: Results, labels: Sequence[Label], details: tuple[str, ...], level: Level) -> Panel:
-    series = tuple(series_of(rows, labels, level))
+def _panel(
+    rows: Results, labels: Sequence[Label], details: tuple[str, ...], level: Level, over: Sequence[str] = ()
+) -> Panel:
+    series = tuple(series_of(rows, labels, level, over))
     return Panel(str(rows["workload"][0]), str(rows["profile"][0]), details, rows, series)
 
 
-def series_of(rows: Results, labels: Sequence[Label], level: Level = "total") -> Iterator[Series]:
+def series_of(
+    rows: Results, labels: Sequence[Label], level: Level = "total", over: Sequence[str] = ()
+) -> Iterator[Series]:
     """The series present in some rows, baseline first; the first look is kept for it even where it is absent."""
     keys = _folding_keys(rows)
     first = 0 if labels and labels[0][2] == "1" else 1
@@ -235,14 +256,21 @@ def series_of(rows: Results, labels: Sequence[Label], level: Level = "total") ->
             continue
         own = rows.where(mine)
         own = own.where(np.argsort(numbers(own, "chunk_ms"), kind="stable"))
-        chunks = numbers(own, "chunk_ms")
-        if level == "total" and len(np.unique(chunks)) < len(chunks):
-            twice = chunks[:-1][np.diff(chunks) == 0][0]
-            raise PlotError(
-                f"two rows stand for one design ({own['workload'][0]} on {own['profile'][0]}, {label}, "
-                f"chunk {twice:g} ms); keep the rows of one sweep"
-            )
+        if level in _WITHIN:
+            _check_unique(own, label, ["chunk_ms", *over, *_WITHIN[level]])
         yield Series(label, short, index, own)
+
+
+def _check_unique(own: Results, label: str, names: Sequence[str]) -> None:
+    """Raise if two rows of a series stand for one design."""
+    group = _group_of(own, names)
+    twice = np.flatnonzero(np.bincount(group) > 1)
+    if len(twice):
+        chunk = numbers(own, "chunk_ms")[np.argmax(group == twice[0])]
+        raise PlotError(
+            f"two rows stand for one design ({own['workload'][0]} on {own['profile'][0]}, {label}, "
+            f"chunk {chunk:g} ms); keep the rows of one sweep"
+        )
 
 
 def _folding_keys(rows: Results) -> list[tuple[str, ...]]:

@@ -1,4 +1,6 @@
-"""Look of every figure: one style sheet, colours with markers and hatches that survive greyscale, safe text.
+"""Look of every figure: style sheets, colours with markers and hatches that survive greyscale, safe text.
+
+``light`` is for screens and slides. ``print`` is for a journal's column of 3.5 in: greys, thin lines, small type.
 
 Colours are those of Okabe and Ito, which readers with any kind of colour vision tell apart
 (https://jfly.uni-koeln.de/color/).
@@ -10,7 +12,8 @@ import math
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from contextvars import ContextVar
+from typing import Any, Final, Literal, get_args
 
 from foldsim.explore.columns import columns
 from foldsim.plotting.rows import clean
@@ -31,6 +34,23 @@ SERIES_COLOURS: Final = (BLACK, BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GR
 SERIES_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "p")
 PART_COLOURS: Final = (BLUE, SKY, ORANGE, LIGHT, GREEN, PURPLE, YELLOW, VERMILLION)
 PART_HATCHES: Final = ("", "///", "", "...", "", "xxx", "\\\\\\", "++")
+
+# In print: greys far enough apart, with line styles, markers and hatches for the rest.
+_PRINT_SERIES: Final = ("#000000", "#777777", "#B0B0B0", "#444444", "#999999", "#C8C8C8", "#222222", "#606060")
+_PRINT_LINES: Final[Any] = ("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1)), (0, (2, 1)), (0, (6, 2)), "-", "--")
+_PRINT_PARTS: Final = ("#4D4D4D", "#D9D9D9", "#8C8C8C", "#FFFFFF", "#B3B3B3", "#EDEDED", "#FFFFFF", "#C0C0C0")
+_PRINT_ACCENTS: Final = {
+    ORANGE: "#8C8C8C",
+    VERMILLION: BLACK,
+    BLUE: "#4D4D4D",
+    SKY: "#C8C8C8",
+    GREEN: "#777777",
+    PURPLE: "#303030",
+}
+
+StyleName = Literal["light", "print"]
+STYLES: Final[tuple[StyleName, ...]] = get_args(StyleName)
+_current: ContextVar[StyleName] = ContextVar("style", default="light")
 
 PANEL_WIDTH_IN: Final = 3.5
 PANEL_HEIGHT_IN: Final = 2.7
@@ -76,7 +96,7 @@ STYLE: Final[Any] = {
     "figure.titleweight": "bold",
     "figure.facecolor": "white",
     "figure.dpi": 110.0,
-    "savefig.dpi": 110.0,
+    "savefig.dpi": "figure",
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
     "svg.hashsalt": "foldsim",
@@ -84,11 +104,25 @@ STYLE: Final[Any] = {
     "text.usetex": False,
     "text.parse_math": True,
 }
+PRINT_STYLE: Final[Any] = STYLE | {
+    "font.size": 7.0,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.0,
+    "axes.linewidth": 0.5,
+    "axes.edgecolor": "#404040",
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.5,
+    "patch.linewidth": 0.4,
+    "hatch.linewidth": 0.4,
+    "legend.fontsize": 6.5,
+    "figure.titlesize": 8.0,
+    "figure.dpi": 300.0,
+}
 
 
 @contextmanager
-def styled() -> Iterator[None]:
-    """matplotlib as the style sheet says, whatever the user's matplotlibrc; the user's settings come back after."""
+def styled(name: StyleName = "light") -> Iterator[None]:
+    """matplotlib as a style sheet says, whatever the user's matplotlibrc; the user's settings come back after."""
     import warnings
 
     import matplotlib
@@ -97,14 +131,34 @@ def styled() -> Iterator[None]:
         warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
         # matplotlib.rcdefaults() does as much but reads every style file on the way, 0.1 s.
         plain: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if key.split(".")[0] in _LOOKS}
-        plain.update(STYLE)
+        plain.update(PRINT_STYLE if name == "print" else STYLE)
         matplotlib.rcParams.update(plain)
-        yield
+        before = _current.set(name)
+        try:
+            yield
+        finally:
+            _current.reset(before)
+
+
+def printing() -> bool:
+    """Whether the style in force is ``print``."""
+    return _current.get() == "print"
+
+
+def colour(name: str) -> str:
+    """A colour of the palette as the style in force shows it."""
+    return _PRINT_ACCENTS.get(name, name) if printing() else name
 
 
 def series_colour(index: int) -> str:
     """Colour of a folding."""
-    return SERIES_COLOURS[index % len(SERIES_COLOURS)]
+    colours = _PRINT_SERIES if printing() else SERIES_COLOURS
+    return colours[index % len(colours)]
+
+
+def series_line(index: int) -> Any:
+    """Line style of a folding."""
+    return _PRINT_LINES[index % len(_PRINT_LINES)] if printing() else "-"
 
 
 def series_marker(index: int) -> str:
@@ -114,8 +168,9 @@ def series_marker(index: int) -> str:
 
 def part_look(index: int) -> dict[str, Any]:
     """Colour and hatch of a part of a stacked bar."""
+    colours = _PRINT_PARTS if printing() else PART_COLOURS
     return {
-        "facecolor": PART_COLOURS[index % len(PART_COLOURS)],
+        "facecolor": colours[index % len(colours)],
         "hatch": PART_HATCHES[index % len(PART_HATCHES)],
         "edgecolor": "#404040",
     }
