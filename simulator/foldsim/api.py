@@ -103,7 +103,7 @@ def sweep(
     Parameters
     ----------
     sets : path -> values, as ``--set`` takes them: ``{"profile.memory_levels.dram.read_pj_per_byte": [60, 80]}``.
-    by : ``total``, ``component`` or ``op``.
+    by : ``total``, ``component``, ``op``, ``term``, ``level`` or ``tensor``.
 
     Raises
     ------

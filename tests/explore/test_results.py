@@ -374,3 +374,40 @@ def test_rows_can_be_picked(results):
     assert len(some) == len(results) / 2
     assert set(some["fold_factor"].tolist()) == {2}
     assert some.provenance == results.provenance
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("realtime", "maybe", "true or false"),
+        ("fits", "", "true or false"),
+        ("power_mw", "abc", "a number"),
+        ("power_mw", "nan", "not finite"),
+        ("chunk_ms", "", "a number"),
+    ],
+)
+def test_a_cell_of_the_wrong_kind_is_named(results, tmp_path, column, cell, said):
+    """One bad cell must not turn a column into text, or a NO into a yes."""
+    write_results(results, tmp_path / "r.csv")
+    lines = (tmp_path / "r.csv").read_text().splitlines()
+    cells = lines[2].split(",")
+    cells[lines[1].split(",").index(column)] = cell
+    (tmp_path / "bad.csv").write_text("\n".join([*lines[:2], ",".join(cells), *lines[3:]]) + "\n")
+    with pytest.raises(ResultError, match=f"{column}.*{said}"):
+        read_results(tmp_path / "bad.csv")
+
+
+def test_flags_as_pandas_and_spreadsheets_write_them_are_read(results, tmp_path):
+    write_results(results, tmp_path / "r.csv")
+    text = (tmp_path / "r.csv").read_text()
+    (tmp_path / "excel.csv").write_text("\ufeff" + text.replace(",true,", ",TRUE,").replace(",false,", ",FALSE,"))
+    assert read_results(tmp_path / "excel.csv")["realtime"].tolist() == results["realtime"].tolist()
+
+
+@pytest.mark.parametrize("first", ["3", "[]", '{"inputs": 3}', '{"inputs": null}', '{"inputs": [1]}'])
+def test_a_damaged_provenance_is_a_result_error(results, tmp_path, first):
+    write_results(results, tmp_path / "r.csv")
+    rest = (tmp_path / "r.csv").read_text().split("\n", 1)[1]
+    (tmp_path / "bad.csv").write_text(f"# foldsim {first}\n{rest}")
+    with pytest.raises(ResultError, match="provenance"):
+        read_results(tmp_path / "bad.csv")

@@ -223,7 +223,9 @@ def plot(
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", metavar="FILE", help="Write the plotted points of one kind to FILE.csv, .jsonl or .parquet."
+            "--data",
+            metavar="FILE",
+            help="Write the plotted points of one kind to FILE.csv, .jsonl or .parquet; without -o no figure is drawn.",
         ),
     ] = None,
     list_kinds: Annotated[bool, typer.Option("--list", help="List the kinds with the question each answers.")] = False,

@@ -16,6 +16,7 @@ import numpy as np
 
 from foldsim._version import __version__
 from foldsim.errors import UserError
+from foldsim.explore.columns import columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +176,7 @@ def read_results(path: Path) -> Results:
     try:
         if suffix == ".parquet":
             return _read_parquet(path)
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ResultError(f"{path}: not UTF-8 text") from None
     except OSError as error:
@@ -188,11 +189,19 @@ def read_results(path: Path) -> Results:
         ) from None
 
 
+def _checked_provenance(found: Any) -> dict[str, Any]:
+    """The provenance, if it has the shape that :func:`provenance` gives it."""
+    inputs = found.get("inputs", []) if isinstance(found, dict) else None
+    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
+        raise ValueError("the provenance in its first line is damaged")
+    return dict(found)
+
+
 def _read_csv(text: str) -> Results:
     origin: dict[str, Any] = {}
     if text.startswith(_MARK):
         first, _, text = text.partition("\n")
-        origin = json.loads(first.removeprefix(_MARK))
+        origin = _checked_provenance(json.loads(first.removeprefix(_MARK)))
     reader = csv.reader(io.StringIO(text))
     names = next(reader, None)
     if not names:
@@ -205,19 +214,40 @@ def _read_csv(text: str) -> Results:
 
 
 def _column(name: str, cells: list[str]) -> np.ndarray:
-    """Cells of one column as flags, whole numbers, numbers or text; names stay text whatever they look like."""
-    if name not in _TEXT_COLUMNS:
-        if cells and all(cell in ("true", "false") for cell in cells):
-            return np.array([cell == "true" for cell in cells])
-        for kind in (int, float):
-            try:
-                numbers = np.array([kind(cell) for cell in cells])
-            except (ValueError, OverflowError):
-                continue
-            if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
-                raise ValueError(f"the column {name} holds numbers that are not finite")
-            return numbers
+    """Cells of one column as flags, whole numbers, numbers or text; names stay text whatever they look like.
+
+    A column of the dictionary must hold what the dictionary says; other columns (``--set`` paths) what they look like.
+    """
+    if name in _TEXT_COLUMNS:
+        return np.array(cells, dtype=object)
+    lower = [cell.strip().lower() for cell in cells]
+    if name in _FLAG_COLUMNS or (name not in columns() and cells and all(cell in ("true", "false") for cell in lower)):
+        wrong = [cell for cell, word in zip(cells, lower, strict=True) if word not in ("true", "false")]
+        if wrong:
+            raise ValueError(f"the column {name} holds {wrong[0][:40]!r} where true or false belongs")
+        return np.array([word == "true" for word in lower])
+    for kind in (int, float):
+        try:
+            numbers = np.array([kind(cell) for cell in cells])
+        except (ValueError, OverflowError):
+            continue
+        if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
+            raise ValueError(f"the column {name} holds numbers that are not finite")
+        return numbers
+    if name in columns():
+        wrong = [cell for cell in cells if not _is_number(cell)]
+        raise ValueError(
+            f"the column {name} holds {wrong[0][:40]!r} where a number belongs" if wrong else f"bad {name}"
+        )
     return np.array(cells, dtype=object)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_jsonl(text: str) -> Results:
@@ -225,7 +255,9 @@ def _read_jsonl(text: str) -> Results:
     if not lines or "foldsim" not in lines[0]:
         raise ValueError("the first line carries no provenance")
     names = list(lines[1]) if len(lines) > 1 else []
-    return Results(_typed(names, [[row[name] for name in names] for row in lines[1:]]), lines[0]["foldsim"])
+    return Results(
+        _typed(names, [[row[name] for name in names] for row in lines[1:]]), _checked_provenance(lines[0]["foldsim"])
+    )
 
 
 def _read_parquet(path: Path) -> Results:
@@ -234,11 +266,12 @@ def _read_parquet(path: Path) -> Results:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ResultError(f"{path}: {str(error).splitlines()[0]}") from None
-    meta = json.loads((table.schema.metadata or {}).get(_META_KEY, b"{}"))
+    meta = _checked_provenance(json.loads((table.schema.metadata or {}).get(_META_KEY, b"{}")))
     names = table.column_names
     return Results(_typed(names, [list(row) for row in zip(*(table[n].to_pylist() for n in names), strict=True)]), meta)
 
 
+_FLAG_COLUMNS = {"fits", "realtime", "inside"}
 _TEXT_COLUMNS = {
     "component",
     "layer",
@@ -264,12 +297,12 @@ _TEXT_COLUMNS = {
 
 def _typed(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, np.ndarray]:
     """Columns of one type each: text stays text even where it looks like a number."""
-    columns: dict[str, np.ndarray] = {}
+    typed: dict[str, np.ndarray] = {}
     for index, name in enumerate(names):
         values = [row[index] for row in rows]
         mixed = any(isinstance(v, str) for v in values)
         if name in _TEXT_COLUMNS or mixed:
-            columns[name] = np.array([str(v) for v in values], dtype=object)
+            typed[name] = np.array([str(v) for v in values], dtype=object)
         else:
-            columns[name] = np.array(values)
-    return columns
+            typed[name] = np.array(values)
+    return typed

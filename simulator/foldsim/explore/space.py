@@ -255,7 +255,8 @@ def parse_set(text: str) -> SetAxis:
     if path.split(".")[0] not in ("workload", "profile") or "." not in path:
         raise SpaceError([f"--set {text!r}: the path starts with 'workload.' or 'profile.'"])
     if re.fullmatch(r"[\d.]+:[\d.]+:[\d.]+", values.strip()):
-        return SetAxis(path, tuple(parse_numbers(values, f"--set {path}", zero=True)))
+        numbers = parse_numbers(values, f"--set {path}", zero=True)
+        return SetAxis(path, tuple(int(x) if "." not in values else x for x in numbers))
     return SetAxis(path, tuple(dict.fromkeys(_scalar(v.strip()) for v in values.split(","))))
 
 

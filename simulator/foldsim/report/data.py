@@ -147,6 +147,8 @@ def rounded(value: float) -> float | int | None:
         return value
     if not math.isfinite(value):
         return None
+    if value.is_integer() and abs(value) < 2**53:
+        return int(value)
     short = float(f"{value:.{SIGNIFICANT_DIGITS}g}")
     return int(short) if short.is_integer() and abs(short) < 2**53 else short
 
