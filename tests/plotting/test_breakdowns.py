@@ -9,7 +9,7 @@ from foldsim.explore.results import Results
 from foldsim.plotting import PlotError, draw
 from foldsim.plotting.levels import level_points, slopes
 from foldsim.plotting.residency import table_of
-from foldsim.plotting.sensitivity import cause_of, powers_by_cause, saving_swings
+from foldsim.plotting.sensitivity import powers_by_cause, saving_swings
 
 PHONE = ("phone-npu", 160.0)
 
@@ -51,13 +51,12 @@ def test_waterfall_takes_a_panel_per_folded_design(make_rows):
 
 def test_causes_are_those_of_the_model(by_term):
     """The names that the figure joins are names the model gives, and those that share a cause there share it here."""
-    names = set(by_term["term"].tolist())
-    joined = {name: cause_of(name) for name in names if cause_of(name) != name}
-    assert joined["vtcm static"] == joined["vtcm retention"] == "vtcm leakage"
-    assert joined["compute static"] == joined["compute idle"] == "compute leakage"
-    assert joined["dram background, busy"] == joined["dram background, idle"] == "dram background"
-    assert joined["system while busy"] == joined["system idle"] == "system"
-    assert cause_of("awake without work, static") == "awake without work, static"
+    causes = dict(zip(by_term["term"].tolist(), by_term["cause"].tolist(), strict=True))
+    assert causes["vtcm static"] == causes["vtcm retention"] == "vtcm leakage"
+    assert causes["compute static"] == causes["compute idle"] == "compute leakage"
+    assert causes["dram background, busy"] == causes["dram background, idle"] == "dram background"
+    assert causes["system while busy"] == causes["system idle"] == "system"
+    assert causes["dram reads"] == "dram reads"
 
 
 def test_tornado_takes_one_coefficient_at_a_time(by_term):
@@ -68,7 +67,7 @@ def test_tornado_takes_one_coefficient_at_a_time(by_term):
     for label, column in (("low end", "power_low_mw"), ("high end", "power_high_mw")):
         ends = [bar.get_x() + bar.get_width() for bar in by_label(axes)[label].patches]
         for name, end in zip(names, ends, strict=True):
-            mine = np.array([cause_of(term) == name for term in own["term"]])
+            mine = own["cause"] == name
             assert end == pytest.approx(total + (own[column] - own["power_mw"])[mine].sum())
     swings = [
         abs(b.get_width() - a.get_width())

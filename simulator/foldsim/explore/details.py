@@ -29,6 +29,7 @@ def term_rows(result: Evaluation, lowered: Lowered) -> Columns:
     nominal, low, high = (e / (result.plan.period_s * u.PJ_PER_MW_S) for e in ends)
     return {
         "term": _spread([t.name for t in terms], points[0]),
+        "cause": _spread([t.cause or t.name for t in terms], points[0]),
         "part": _spread([t.part for t in terms], points[0]),
         "energy_per_chunk_uj": (ends[0] / u.PJ_PER_UJ).T.reshape(-1),
         "power_mw": nominal.T.reshape(-1),

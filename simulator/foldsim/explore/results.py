@@ -277,6 +277,7 @@ _TEXT_COLUMNS = {
     "layer",
     "op",
     "term",
+    "cause",
     "part",
     "tensors",
     "level",

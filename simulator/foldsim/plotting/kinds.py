@@ -194,7 +194,7 @@ _ALL = (
         "Each bar takes one coefficient from the low to the high end of its range with all others nominal, largest "
         "first: left in the power of the baseline, right in the saving. Terms that one cause makes uncertain move "
         "together: leakage awake and asleep, background power busy and idle.",
-        ("term", "part", "power_mw", "power_low_mw", "power_high_mw"),
+        ("term", "cause", "part", "power_mw", "power_low_mw", "power_high_mw"),
         "term",
         _drawn_by("sensitivity", "sensitivity"),
     ),

@@ -19,37 +19,17 @@ if TYPE_CHECKING:
 
 MOST = 8  # causes shown
 LOW_LOOK, HIGH_LOOK = 1, 2
-# Terms that one cause makes uncertain together, as foldsim.model.energy names them: ending -> what it becomes.
-_ENDINGS = (
-    (" static", " leakage"),
-    (" retention", " leakage"),
-    ("compute idle", "compute leakage"),
-    (" background, busy", " background"),
-    (" background, idle", " background"),
-    ("system while busy", "system"),
-    ("system idle", "system"),
-)
 Swing = tuple[str, float, float]  # cause, value at its low end, value at its high end
 Powers = dict[str, tuple[float, float, float]]  # cause -> nominal, low, high [mW]
-
-
-def cause_of(term: str) -> str:
-    """What makes a term uncertain.
-
-    >>> [cause_of(t) for t in ("dram reads", "vtcm static", "vtcm retention", "compute idle", "power law, static")]
-    ['dram reads', 'vtcm leakage', 'vtcm leakage', 'compute leakage', 'power law, static']
-    """
-    if "," in term and "background" not in term:
-        return term
-    return next((term.removesuffix(old) + new for old, new in _ENDINGS if term.endswith(old)), term)
 
 
 def powers_by_cause(rows: Results) -> Powers:
     """Nominal, low and high power of everything that is uncertain together [mW]."""
     ends = [term_values(rows, name) for name in ("power_mw", "power_low_mw", "power_high_mw")]
+    causes = dict(zip(rows["term"].tolist(), rows["cause"].tolist(), strict=True))
     found: Powers = {}
     for term in ends[0]:
-        cause = cause_of(term)
+        cause = str(causes[term])
         before = found.get(cause, (0.0, 0.0, 0.0))
         found[cause] = (before[0] + ends[0][term], before[1] + ends[1][term], before[2] + ends[2][term])
     return found
