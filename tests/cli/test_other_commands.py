@@ -151,3 +151,13 @@ def test_validate_writes_its_rows(foldsim: Foldsim, tmp_path: Path) -> None:
     rows = read_results(tmp_path / "v.csv")
     assert set(rows["target"].tolist()) == {"size saving", "power saving", "power saving / size saving"}
     assert ((rows["predicted_low"] <= rows["predicted"]) & (rows["predicted"] <= rows["predicted_high"])).all()
+
+
+def test_plot_of_one_chunk_size(foldsim: Foldsim, tmp_path: Path) -> None:
+    assert foldsim("sweep", "-p", "phone-npu", "--by", "op", "-o", "r.csv").exit_code == 0
+    result = foldsim("plot", "r.csv", "-k", "roofline", "--chunk-ms", "80", "--data", "points.csv")
+    assert result.exit_code == 0, result.output
+    assert len(read_results(tmp_path / "points.csv")) > 0
+    refused = foldsim("plot", "r.csv", "-k", "roofline", "--chunk-ms", "100")
+    assert refused.exit_code == 2
+    assert "40, 80, 160, 320, 640, 1280 ms" in refused.stderr

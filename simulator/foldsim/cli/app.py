@@ -217,6 +217,10 @@ def plot(
             help="A .png, .svg or .pdf file for one kind, else a folder. [default: the folder of RESULTS]",
         ),
     ] = None,
+    chunk_ms: Annotated[
+        float | None,
+        typer.Option(metavar="MS", help="Keep this chunk size only. Kinds that show one take 160 ms otherwise."),
+    ] = None,
     style: Annotated[
         str, typer.Option("--style", metavar="STYLE", help="light, or print (one column wide, safe in greyscale).")
     ] = "light",
@@ -238,7 +242,7 @@ def plot(
     elif results is None:
         raise typer.BadParameter("give a result file (foldsim sweep -o results.csv makes one), or --list")
     else:
-        command.run_plot(results, kind, output, style, data)
+        command.run_plot(results, kind, output, style, data, chunk_ms)
 
 
 @app.command()

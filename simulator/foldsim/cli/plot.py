@@ -8,7 +8,7 @@ from pathlib import Path
 from foldsim import plotting
 from foldsim.cli.guard import say, stop
 from foldsim.cli.tables import table
-from foldsim.explore.results import check_suffix, read_results, write_results
+from foldsim.explore.results import Results, check_suffix, read_results, write_results
 
 FIGURE_SUFFIXES = plotting.FIGURE_SUFFIXES
 
@@ -20,13 +20,19 @@ def run_list() -> None:
 
 
 def run_plot(
-    path: Path, kinds: Sequence[str] | None, output: Path | None, style: str = "light", data: Path | None = None
+    path: Path,
+    kinds: Sequence[str] | None,
+    output: Path | None,
+    style: str = "light",
+    data: Path | None = None,
+    chunk_ms: float | None = None,
 ) -> None:
     """Draw the kinds asked for (or all that the rows allow) and say where they are.
 
     Parameters
     ----------
     data : where to write the plotted points of one kind; without ``output`` there is then no picture.
+    chunk_ms : keep the rows of this chunk size only.
     """
     if style not in plotting.STYLES:
         stop(f"error: --style {style!r} is not known; allowed: {', '.join(plotting.STYLES)}")
@@ -44,6 +50,8 @@ def run_plot(
     results = read_results(path)
     if not len(results):
         stop(f"error: {path}: no rows to draw")
+    if chunk_ms is not None:
+        results = _one_chunk(results, chunk_ms)
     chosen = list(kinds or plotting.plot_kinds_for(results))
     if not chosen:
         stop(f"error: {path}: no kind of figure can be drawn from these columns")
@@ -58,6 +66,16 @@ def run_plot(
             target.parent.mkdir(parents=True, exist_ok=True)
             plotting.save(figure, target)
             say(str(target))
+
+
+def _one_chunk(results: Results, chunk_ms: float) -> Results:
+    """The rows of one chunk size."""
+    present = sorted(set(results["chunk_ms"].tolist())) if "chunk_ms" in results.columns else []
+    if chunk_ms not in present:
+        stop(
+            f"error: --chunk-ms {chunk_ms:g}: the rows have {', '.join(f'{c:g}' for c in present) or 'no chunk sizes'} ms"
+        )
+    return results.where(results["chunk_ms"] == chunk_ms)
 
 
 def _targets(path: Path, kinds: Sequence[str], output: Path | None) -> list[Path]:

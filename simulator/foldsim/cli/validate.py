@@ -73,8 +73,9 @@ def run_validate(output: Path | None) -> None:
         )
     )
     p = workload.spec.precision
+    print("\nhalf: the first half of the encoder layers is folded; all: every one.")
     print(
-        f"\nAssumptions: {workload.name}, attention only, head dimension kept, {p.weights} weights, "
+        f"Assumptions: {workload.name}, attention only, head dimension kept, {p.weights} weights, "
         f"{workload.spec.decoding.symbols_per_s.value:g} symbols/s,\nbeam {workload.spec.decoding.beam_count}, "
         "each profile's default policy, placement auto; power of the whole recogniser, front end to joiner."
     )
