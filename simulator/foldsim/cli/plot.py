@@ -72,9 +72,8 @@ def _one_chunk(results: Results, chunk_ms: float) -> Results:
     """The rows of one chunk size."""
     present = sorted(set(results["chunk_ms"].tolist())) if "chunk_ms" in results.columns else []
     if chunk_ms not in present:
-        stop(
-            f"error: --chunk-ms {chunk_ms:g}: the rows have {', '.join(f'{c:g}' for c in present) or 'no chunk sizes'} ms"
-        )
+        there = ", ".join(f"{c:g}" for c in present)
+        stop(f"error: --chunk-ms {chunk_ms:g}: the rows have " + (f"{there} ms" if there else "no chunk sizes"))
     return results.where(results["chunk_ms"] == chunk_ms)
 
 
