@@ -98,8 +98,10 @@ class ComputeUnit(Record):
     )
     precisions: dict[Precision, PrecisionRate] = Field(min_length=1, description="Number formats the unit computes in.")
     vector: VectorUnit = Field(description="Element-wise work.")
-    static_mw: NonNegative = Field(description="Leakage and clock tree while any component is busy, reference voltage.")
-    idle_mw: NonNegative = Field(description="What the unit draws between chunks.")
+    static_mw: NonNegative = Field(
+        description="Leakage and clock tree of all cores while any component is busy, at the reference voltage."
+    )
+    idle_mw: NonNegative = Field(description="What the whole unit draws between chunks.")
     dispatch_s: NonNegative = Field(description="Overhead of starting one kernel.")
     overlap_ratio: Share = Field(
         description="How far compute, vector work and transfers overlap: 1 = max of the terms, 0 = their sum.",
@@ -132,9 +134,11 @@ class MemoryLevel(Record):
     clock: Literal["core", "own"] = Field(
         description="core: bandwidth and energy follow the operating point. own: they do not.",
     )
-    capacity_bytes: Positive = Field(description="Size.")
+    capacity_bytes: Positive = Field(description="Size; the sum where every core has its own.")
     usable_ratio: PositiveShare = Field(description="Share the speech workload may use.")
-    bandwidth_gb_per_s: Positive = Field(description="Peak bandwidth towards the next inner level, 1e9 bytes/s.")
+    bandwidth_gb_per_s: Positive = Field(
+        description="Peak bandwidth towards the next inner level, 1e9 bytes/s; the sum where every core has its own."
+    )
     bandwidth_efficiency_ratio: PositiveShare = Field(description="Share of the peak reached when streaming.")
     read_pj_per_byte: NonNegative = Field(description="Energy of reading one byte (device, interface, controller).")
     write_pj_per_byte: NonNegative = Field(description="Energy of writing one byte.")
