@@ -231,3 +231,14 @@ def test_a_component_per_chunk_has_no_other_events(workload_from):
     layer = "{kind: linear, name: a, inputs: 8, outputs: 3}"
     with pytest.raises(InputError, match="invoked per chunk"):
         small(workload_from, [layer], "[chunk, symbol]")
+
+
+def test_heads_that_do_not_divide_the_width_list_those_that_do(changed, emformer):
+    def edit(data):
+        data["components"][1]["layers"][1]["heads"] = 7
+
+    with pytest.raises(InputError, match="7 heads do not divide the width 512") as caught:
+        changed(emformer, edit)
+    (finding,) = caught.value.findings
+    assert finding.path == "components[1].layers[1].heads"
+    assert finding.allowed == "a divisor of the width: 1, 2, 4, 8, 16, 32, 64"
