@@ -171,6 +171,14 @@ def test_a_click_on_a_mark_picks_its_design(opened):
     assert "chunks of 40 ms" in tab.inner_text("#verdict-text")
 
 
+def test_a_baseline_mark_keeps_the_folding_that_was_picked(opened):
+    tab = opened()
+    tab.evaluate("document.querySelector('#chart-power .plot').emit('plotly_click', { points: [{ customdata: 0 }] })")
+    assert tab.locator('select[data-column="fold_factor"] option:checked').inner_text() == "folded, N = 2"
+    assert tab.locator('select[data-column="chunk_ms"] option:checked').inner_text() == "40"
+    assert "saves" in tab.inner_text("#verdict-text")
+
+
 def test_hostile_names_stay_text(opened, hostile_name):
     tab = opened(hostile_name)
     visible = "".join("\ufffd" if c in "\u202e\u2028\u2029" else c for c in hostile_name)
@@ -211,6 +219,47 @@ def test_the_table_sorts_filters_and_copies(opened, totals):
     lines = [line.split("\t") for line in tab.evaluate("navigator.clipboard.readText()").splitlines()]
     at = lines[0].index("power_mw")
     assert [float(line[at]) for line in lines[1:]] == pytest.approx(sorted(wanted["power_mw"].tolist()), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "alike"),
+    [
+        ("power_mw < 60 fold_factor = 2", "power_mw<60 fold_factor=2"),
+        ("power_saving_ratio > 10 %", "power_saving_ratio>0.1"),
+        ("gap9 80", "profile=gap9 chunk_ms=80"),
+    ],
+)
+def test_the_filter_reads_what_people_type(opened, text, alike):
+    tab = opened()
+    shown = []
+    for filter_text in (text, alike):
+        tab.fill("#filter", filter_text)
+        shown.append(tab.evaluate("table.rows"))
+    assert shown[0] == shown[1]
+    assert 0 < len(shown[0]) < 16
+
+
+def test_the_filter_names_an_unknown_column(opened):
+    tab = opened()
+    tab.fill("#filter", "nosuch < 3")
+    assert tab.inner_text("#table-status") == "no column called nosuch"
+    tab.fill("#filter", "power_mw < 60 %")
+    assert tab.inner_text("#table-status") == "power_mw is no ratio: compare it without %"
+
+
+def test_a_pick_in_the_table_links_to_the_verdict(opened):
+    tab = opened()
+    tab.click("#rows tbody button.link >> nth=0")
+    assert tab.inner_text("#picked-status").startswith("Picked: row 1, phone-npu at 40 ms, baseline")
+    tab.click("#picked-status a")
+    assert tab.evaluate("document.activeElement.id") == "verdict"
+    assert tab.url.endswith("#design-1")
+
+
+def test_ends_of_a_range_that_look_alike_get_a_digit_more(opened):
+    tab = opened()
+    said = tab.evaluate("[[0.2512, 0.2534], [0.25, 0.25], [0.0512, 0.0514], [0.1, 0.3]].map((x) => percentRange(...x))")
+    assert said == ["25.1 to 25.3 %", "25 to 25 %", "5.12 to 5.14 %", "10 to 30 %"]
 
 
 def test_copying_has_a_way_round_a_browser_that_refuses(opened):
@@ -261,6 +310,8 @@ def test_more_axes_and_factors(opened):
     choose(tab, **{"profile.system.idle_mw": "30", "fold_factor": "folded, N = 4"})
     assert "by 4" in tab.inner_text("#verdict-text")
     assert "profile.system.idle_mw = 30" in tab.inner_text("#profile-note")
+    other = tab.evaluate("describe(0, page.picked)")
+    assert other == "phone-npu at 40 ms, profile.system.idle_mw = 1, baseline"
 
 
 @pytest.mark.parametrize(("name", "said"), [("baseline", "the baseline draws"), ("folded", "saves 19 %")])
@@ -274,6 +325,7 @@ def test_sweeps_of_one_kind_only(opened, name, said):
 def test_twenty_thousand_designs(opened):
     tab = opened("large")
     assert "of 20,000" in tab.inner_text("#page-number")
+    tab.evaluate("byId('filter').value = 'g'")
     choose(tab, chunk_ms="40")
     assert "chunks of 40 ms" in tab.inner_text("#verdict-text")
 

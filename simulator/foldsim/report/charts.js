@@ -54,7 +54,7 @@ function drawCharts(row) {
     if (!chart.listens) {
       chart.plot.on("plotly_click", (event) => {
         const hit = event.points.find((point) => typeof point.customdata === "number");
-        if (hit) pick(hit.customdata);
+        if (hit) pick(keepingFolding(hit.customdata));
       });
       chart.listens = true;
     }

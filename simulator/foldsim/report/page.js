@@ -52,20 +52,31 @@ function fill(target, pieces) {
 
 // ---- numbers ----
 
+// One formatter per number of places: making one takes far longer than using it.
+const formatters = [];
+function grouped(value, places) {
+  formatters[places] ||= new Intl.NumberFormat("en", { maximumFractionDigits: places, minimumFractionDigits: 0 });
+  return formatters[places].format(value);
+}
+
 function number(value, digits = 3) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e7 || size < 1e-4) return value.toExponential(digits - 1).replace("-", "−");
   const places = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
-  return value
-    .toLocaleString("en", { maximumFractionDigits: places, minimumFractionDigits: 0 })
-    .replace("-", "−");
+  return grouped(value, places).replace("-", "−");
 }
 
-function percentDigits(ratio) {
-  if (Math.abs(ratio) < 5e-4) return "0";
-  return (100 * ratio).toFixed(Math.abs(ratio) < 0.0995 ? 1 : 0).replace("-", "−");
+function percentDigits(ratio, more = 0) {
+  if (Math.abs(ratio) < 5e-4 / 10 ** more) return "0";
+  return (100 * ratio).toFixed((Math.abs(ratio) < 0.0995 ? 1 : 0) + more).replace("-", "−");
+}
+
+// Ends that differ but look alike get one more digit.
+function percentRange(low, high) {
+  const more = low !== high && percentDigits(low) === percentDigits(high) ? 1 : 0;
+  return `${percentDigits(low, more)} to ${percentDigits(high, more)} %`;
 }
 
 function percent(ratio) {
@@ -100,7 +111,7 @@ function cellText(name, value) {
   if (typeof value === "boolean") return yesNo(value);
   if (typeof value === "number") {
     if (columnOf(name).group === "design" && Math.abs(value) < 1e7) return String(value);
-    if (columnOf(name).unit === "bytes") return Math.round(value).toLocaleString("en");
+    if (columnOf(name).unit === "bytes") return grouped(Math.round(value), 0);
     return columnOf(name).unit === "ratio" && name !== "rtf" ? percent(value) : number(value, 4);
   }
   return shown(value);
@@ -146,6 +157,13 @@ function baselineOf(row) {
 
 // The folded rows of other chunks or profiles that are folded as this row is.
 const foldedLike = (row, free) => rowsLike(row, free).filter(isFolded);
+
+// A baseline's mark stands for its chunk and profile: the folding that was picked stays, where it exists there.
+function keepingFolding(row) {
+  if (isFolded(row) || !isFolded(page.picked)) return row;
+  const found = rowsLike(row, FOLDING).find((r) => FOLDING.every((name) => at(name, r) === at(name, page.picked)));
+  return found === undefined ? row : found;
+}
 
 function bySorted(rows, name) {
   return [...rows].sort((a, b) => at(name, a) - at(name, b));

@@ -4,7 +4,7 @@
 const PAGE_ROWS = 25;
 const MAIN_COLUMNS = ["power_mw", "power_low_mw", "power_high_mw", "power_saving_ratio", "power_saving_low_ratio", "power_saving_high_ratio",
   "latency_ms", "rtf", "realtime", "fits", "bottleneck", "memory_bytes", "onchip_bytes", "user_perceived_latency_ms"];
-const table = { rows: [], columns: [], sort: null, down: false, from: 0 };
+const table = { rows: [], columns: [], sort: null, down: false, from: 0, texts: [], problems: [] };
 
 function buildTable() {
   byId("filter").addEventListener("input", () => refreshTable(true));
@@ -13,12 +13,15 @@ function buildTable() {
   byId("copy-csv").addEventListener("click", () => copyRows(","));
   byId("previous").addEventListener("click", () => turn(-PAGE_ROWS));
   byId("next").addEventListener("click", () => turn(PAGE_ROWS));
+  page.listeners.push(() => byId("picked-status").replaceChildren());
   refreshTable(true);
 }
 
 function refreshTable(fromStart) {
   const known = [...page.columns.keys()];
   table.columns = byId("every-column").checked ? known : [...page.meta.axes, ...MAIN_COLUMNS.filter((name) => known.includes(name))];
+  if (table.columns.length !== table.texts.columns) table.texts = Object.assign([], { columns: table.columns.length });
+  table.problems = [];
   const tests = readFilter(byId("filter").value);
   table.rows = [];
   for (let r = 0; r < page.count; r += 1) if (tests.every((test) => test(r))) table.rows.push(r);
@@ -32,15 +35,32 @@ function refreshTable(fromStart) {
 
 // Words that must occur, and comparisons such as power_mw<60.
 function readFilter(text) {
-  return text.trim().split(/\s+/).filter(Boolean).map((word) => {
+  const joined = text.replace(/\s*(<=|>=|!=|=|<|>)\s*/g, "$1").replace(/([<>=][-+]?[\d.]+)\s+%/g, "$1%");
+  return joined.trim().split(/\s+/).filter(Boolean).map((word) => {
     const found = /^(.+?)(<=|>=|!=|=|<|>)(.*)$/.exec(word);
     if (found && page.columns.has(found[1])) return comparison(found[1], found[2], found[3]);
-    return (r) => table.columns.some((name) => String(cellText(name, at(name, r))).toLowerCase().includes(word.toLowerCase()));
+    if (found) table.problems.push(`no column called ${shown(found[1])}`); // told only if no name has the text either
+    return occurs(word.toLowerCase());
   });
 }
 
+// A number must be a whole word: 80 is in "80" and "npu-80", not in "1280", "1,080" or "80.5".
+function occurs(word) {
+  if (!/^\d[\d.,]*$/.test(word)) return (r) => textOf(r).includes(word);
+  const whole = new RegExp(`(?<![\\w.,−])${word.replace(/\./g, "\\.")}(?!\\w|[.,]\\d)`);
+  return (r) => whole.test(textOf(r));
+}
+
+// What a row shows, a line a cell; made when first searched.
+function textOf(r) {
+  table.texts[r] ??= table.columns.map((name) => cellText(name, at(name, r))).join("\n").toLowerCase();
+  return table.texts[r];
+}
+
 function comparison(name, sign, text) {
-  const wanted = Number(text);
+  const share = text.endsWith("%") && columnOf(name).unit === "ratio";
+  const wanted = share ? Number(text.slice(0, -1)) / 100 : Number(text);
+  if (text.endsWith("%") && !share) table.problems.push(`${shown(name)} is no ratio: compare it without %`);
   return (r) => {
     const value = at(name, r);
     if (text === "") return true; // still being typed
@@ -103,7 +123,7 @@ function showRows() {
     const line = element("tr", "", { "data-row": r });
     const first = element("th", "", { scope: "row" });
     const button = element("button", String(r + 1), { type: "button", class: "link", "aria-label": `Pick the design of row ${r + 1}` });
-    button.addEventListener("click", () => pick(r));
+    button.addEventListener("click", () => pickInTable(r));
     first.append(button);
     line.append(first);
     for (const name of table.columns) {
@@ -118,8 +138,19 @@ function showRows() {
   byId("page-number").textContent = visible.length ? `${table.from + 1} to ${last} of ${table.rows.length.toLocaleString("en")}` : "no rows";
   byId("previous").disabled = table.from === 0;
   byId("next").disabled = last >= table.rows.length;
-  byId("table-status").textContent = table.rows.length === page.count ? "" : `${table.rows.length.toLocaleString("en")} of ${page.count.toLocaleString("en")} designs`;
+  const problem = table.rows.length ? "" : table.problems.join("; ");
+  byId("table-status").textContent = problem || table.rows.length === page.count ? problem : `${table.rows.length.toLocaleString("en")} of ${page.count.toLocaleString("en")} designs`;
   markPickedRow(page.picked);
+}
+
+function pickInTable(r) {
+  pick(r);
+  const link = element("a", "See the verdict", { href: "#verdict" });
+  link.addEventListener("click", (event) => {
+    event.preventDefault(); // the address keeps the pick
+    goToVerdict();
+  });
+  byId("picked-status").replaceChildren(`Picked: row ${r + 1}, ${shown(at("profile", r))} at ${at("chunk_ms", r)} ms, ${foldLabel(at("fold_factor", r))}. `, link, ".");
 }
 
 function turn(by) {

@@ -25,7 +25,7 @@ const onchipShare = (row) => Math.min(1, at("onchip_bytes", row) / placedBytes(r
 const whollyOnchip = (row) => at("fits", row) && onchipShare(row) > 1 - 1e-6;
 
 const basePower = (row, base) => (base >= 0 ? at("power_mw", base) : at("power_mw", row) / (1 - at("power_saving_ratio", row)));
-const savingBand = (row) => `${percentDigits(at("power_saving_low_ratio", row))} to ${percent(at("power_saving_high_ratio", row))}`;
+const savingBand = (row) => percentRange(at("power_saving_low_ratio", row), at("power_saving_high_ratio", row));
 
 function savingPieces(row) {
   const saving = at("power_saving_ratio", row);
@@ -134,11 +134,13 @@ function showAcross(row) {
   const who = folded ? "the folded model" : "the baseline";
   const ever = page.rows.profile.map((_, r) => r).filter((r) => isFolded(r) === folded && whollyOnchip(r));
   const late = rows.filter((r) => !at("realtime", r)).map((r) => shown(at("profile", r)));
-  const pieces = [`With ${chunk}, ${who} lives wholly in on-chip memory (SRAM, and MRAM or flash on the die) on `];
-  if (inside.length) pieces.push([inside.map((r) => shown(at("profile", r))).join(", ")], ". ");
-  else pieces.push(["none"], ` of ${rows.length === 1 ? "this profile" : `these ${rows.length} profiles`}; the nearest is ${shown(at("profile", most))}, with `
-    + `${megabytes(at("onchip_bytes", most))} of ${megabytes(placedBytes(most))} on chip. `
-    + (ever.length ? `Other designs of this sweep do: ${describe(ever[0])}. ` : "No other chunk or setting of this sweep changes that. "));
+  const home = "in on-chip memory (SRAM, and MRAM or flash on the die)";
+  const held = `${megabytes(at("onchip_bytes", most))} of ${megabytes(placedBytes(most))} on chip. `;
+  const pieces = [`With ${chunk}, ${who} `];
+  if (inside.length) pieces.push(`lives wholly ${home} on `, [inside.map((r) => shown(at("profile", r))).join(", ")], ". ");
+  else if (rows.length === 1) pieces.push(["does not live wholly"], ` ${home} on this profile: it has ${held}`);
+  else pieces.push(`lives wholly ${home} on `, ["none"], ` of these ${rows.length} profiles; the nearest is ${shown(at("profile", most))}, with ${held}`);
+  if (!inside.length) pieces.push(ever.length ? `Other designs of this sweep do: ${describe(nearest(ever, row), row)}. ` : "No other chunk or setting of this sweep changes that. ");
   pieces.push(late.length ? `Not in real time: ${late.join(", ")}.` : "All run in real time.");
   fill(byId("across-text"), pieces);
   const body = element("tbody");
@@ -149,7 +151,20 @@ function showAcross(row) {
   byId("across").replaceChildren(headRow(head), body);
 }
 
-const describe = (r) => `${shown(at("profile", r))} at ${at("chunk_ms", r)} ms`;
+// What a design has otherwise than the picked one, besides its profile and chunk: --set values, weight bits, folding.
+function otherwise(r, row) {
+  const names = new Set([...page.axes.map((axis) => axis.name), "weight_bits"]);
+  return [...names].filter((name) => name !== "profile" && name !== "chunk_ms" && at(name, r) !== at(name, row));
+}
+
+const nearest = (list, row) => list.reduce((a, b) => (otherwise(b, row).length < otherwise(a, row).length ? b : a));
+const describe = (r, row) => [`${shown(at("profile", r))} at ${at("chunk_ms", r)} ms`,
+  ...otherwise(r, row).map((name) => (name === "fold_factor" ? foldLabel(at(name, r)) : `${shown(name)} = ${cellText(name, at(name, r))}`))].join(", ");
+
+function goToVerdict() {
+  byId("verdict").focus({ preventScroll: true });
+  byId("verdict").scrollIntoView({ block: "start" });
+}
 
 function acrossLine(r, row) {
   const line = element("tr", "", r === row ? { class: "picked" } : {});
@@ -157,8 +172,7 @@ function acrossLine(r, row) {
   const button = element("button", shown(at("profile", r)), { type: "button", class: "link" });
   button.addEventListener("click", () => {
     pick(r);
-    byId("verdict").focus({ preventScroll: true });
-    byId("verdict").scrollIntoView({ block: "start" });
+    goToVerdict();
   });
   head.append(button);
   line.append(head);
