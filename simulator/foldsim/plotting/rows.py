@@ -27,8 +27,8 @@ REFERENCE_CHUNK_MS = 160.0
 SYSTEM = "system"  # the component of idle time and waking
 _FOLDING = ("fold_factor", "fold_layers", "fold_scope", "fold_heads")
 _TEXT = (
-    "workload", "profile", "component", "layer", "op", "term", "cause", "part", "level", "tensors", "policy", "operating_point",
-    "group", "target", "unit",
+    "workload", "profile", "component", "layer", "op", "term", "cause", "part", "level", "tensors", "policy",
+    "operating_point", "group", "target", "unit",
 )  # fmt: skip
 # What tells the rows of one design apart, where each may stand only once.
 _WITHIN: dict[str, tuple[str, ...]] = {"total": (), "term": ("term",), "tensor": ("tensors", "level")}
