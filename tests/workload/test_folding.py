@@ -211,3 +211,22 @@ def test_folded_and_unfolded_layers_share_their_home(emformer):
     recogniser = emformer.fold(2, "1-10").lower(4).recogniser
     group = recogniser.group_names.index("encoder weights")
     assert recogniser.group_bytes[group, 0] == 55_731_200
+
+
+def test_layer_numbers_run_through_all_groups_of_layers(emformer, changed):
+    """Two layers of one group and three of another; 2 to 4 are the second of the first and two of the other."""
+
+    def edit(data):
+        layer = data["components"][1]["layers"][1]
+        data["components"][1]["layers"][1:2] = [
+            {**layer, "name": "a", "repeat": 2},
+            {**layer, "name": "b", "repeat": 3},
+        ]
+
+    lowered = changed(emformer, edit).fold(2, "2-4").lower(4)
+    repeats = {
+        row.layer: float(np.ravel(lowered.recogniser.ops.repeat[i])[0])
+        for i, row in enumerate(lowered.rows)
+        if row.op == "scores"
+    }
+    assert repeats == {"a": 1, "a (not folded)": 1, "b": 2, "b (not folded)": 1}

@@ -200,7 +200,8 @@ def test_audio_is_sixteen_bits_whatever_the_precision(emformer, changed, precisi
 
 
 def test_keys_and_values_move_with_the_chunk(emformer):
-    """Each layer writes 2 x 4 x 512 new keys and values and reads 2 x 30 x 512 cached ones, the latter as operands.
+    """Each layer writes 2 x 4 x 512 new keys and values and reads 2 x 30 x 512 cached ones, the latter as
+    operands.
 
     Scores and context: of 35 keys 30 are cached.
     """
@@ -242,3 +243,83 @@ def test_heads_that_do_not_divide_the_width_list_those_that_do(changed, emformer
     (finding,) = caught.value.findings
     assert finding.path == "components[1].layers[1].heads"
     assert finding.allowed == "a divisor of the width: 1, 2, 4, 8, 16, 32, 64"
+
+
+@pytest.mark.parametrize(
+    ("second", "outside", "live", "state", "weights"),
+    [
+        # 5 products (2 x 3)(3 x 4): inputs 30, results 40, second operands 60 elements, a byte each.
+        ("weights", "", 70, 0, 60),
+        ("state", "", 70, 60, 0),
+        ("activations", "", 130, 0, 0),
+        ("weights", ", input_outside: true", 40, 0, 60),
+        ("weights", ", output_outside: true", 30, 0, 60),
+        ("activations", ", input_outside: true, output_outside: true", 60, 0, 0),
+    ],
+)
+def test_a_bare_product(workload_from, second, outside, live, state, weights):
+    layer = f"{{kind: matrix_product, name: a, m: 2, k: 3, n: 4, batch: 5, second: {second}{outside}}}"
+    ops, at = ops_of(small(workload_from, [layer]))
+    row = at["product"]
+    assert number(ops.live_bytes, row) == live
+    assert number(ops.state_bytes, row) == state
+    assert number(ops.weights_bytes, row) == number(ops.params, row) == weights
+    assert number(ops.second_state_ratio, row) == (1 if second == "state" else 0)
+    assert [number(x, row) for x in (ops.input_outside, ops.output_outside)] == [
+        float("input_outside" in outside),
+        float("output_outside" in outside),
+    ]
+
+
+def test_a_beam_stands_side_by_side_in_an_lstm(workload_from):
+    """Four hypotheses: rows of one product, not steps; gates, outputs and states of all of them alive."""
+    workload = small(workload_from, ["{kind: lstm, name: a, inputs: 8, width: 16}"], "[symbol]", "beam_count: 4")
+    ops, at = ops_of(workload)
+    assert [number(x, at["recurrent_gates"]) for x in (ops.m, ops.steps)] == [4, 1]
+    assert number(ops.live_bytes, at["recurrent_gates"]) == 4 * 64 + 4 * (16 + 64)
+    assert number(ops.live_bytes, at["cell"]) == 4 * (64 + 16) + 2 * 4 * 16
+    assert vector(ops, at["cell"])[0] == 4 * 5 * 16
+
+
+def test_a_joiner_called_once_per_hypothesis(workload_from):
+    """Four hypotheses, one call each: 4 tokens and 0.8 symbols make 19.2 calls per chunk."""
+    layer = "{kind: linear, name: a, inputs: 8, outputs: 3}"
+    workload = small(workload_from, [layer], "[output_frame, symbol]", "beam_count: 4\n  beam_batched: false")
+    assert workload.lower(4).recogniser.invocations_per_chunk[0, 0] == pytest.approx(19.2, rel=1e-12)
+
+
+def test_bytes_that_one_invocation_touches(emformer):
+    """What decides who lives on chip: bytes read and written per invocation, of each group of tensors, int8.
+
+    Weights once; of the embedding one row of 512; encoder state 20 x 2 x 30 x 512 read and 20 x 2 x 4 x 512
+    written; three LSTM layers read and write 1024 each; audio overlap and lookahead (800 bytes) in and out.
+    """
+    recogniser = emformer.lower(4).recogniser
+    touched = dict(zip(recogniser.group_names, recogniser.group_traffic_bytes[:, 0].tolist(), strict=True))
+    stored = dict(zip(recogniser.group_names, recogniser.group_bytes[:, 0].tolist(), strict=True))
+    assert touched == {
+        "front_end weights": 2404,
+        "front_end state": 1600,
+        "encoder weights": 63_605_760,
+        "encoder state": 614_400 + 81_920,
+        "predictor weights": 8_932_864 - 2_097_664,
+        "predictor table": 512,
+        "predictor state": 3 * 2048,
+        "joiner weights": 4_199_425,
+    }
+    assert stored == {
+        **touched,
+        "front_end state": 800,
+        "encoder state": 614_400,
+        "predictor table": 2_097_664,
+        "predictor state": 3072,
+    }
+
+
+def test_serial_steps_touch_their_weights_every_time(workload_from):
+    """Six tokens: 16 x 64 recurrent weights six times, 8 x 64 input weights and 2 x 64 biases once."""
+    recogniser = (
+        small(workload_from, ["{kind: lstm, name: a, inputs: 8, width: 16, rows: all_tokens}"]).lower(4).recogniser
+    )
+    touched = dict(zip(recogniser.group_names, recogniser.group_traffic_bytes[:, 0].tolist(), strict=True))
+    assert touched == {"only weights": 6 * 1024 + 512 + 128, "only state": 64}
