@@ -3,7 +3,7 @@ otherwise."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ class Row:
     batch: Any = 1.0
     steps: Any = 1.0
     second_is_weight: bool = True
+    first_state_ratio: Any = 0.0
+    channelwise: bool = False
+    shares: Any = 0.0
     second_state_ratio: Any = 0.0
     input_width: Any = 1.0  # bytes per element
     second_width: Any = 1.0
@@ -72,6 +75,7 @@ class Group:
 
 _MATRIX = {
     "m": "m", "k": "k", "n": "n", "batch": "batch", "steps": "steps", "second_state_ratio": "second_state_ratio",
+    "first_state_ratio": "first_state_ratio", "shares_count": "shares",
     "input_bytes_per_element": "input_width", "second_bytes_per_element": "second_width",
     "output_bytes_per_element": "output_width", "partial_bytes_per_element": "partial_width",
 }  # fmt: skip
@@ -98,9 +102,10 @@ class Maker:
             table[name] = np.array([getattr(row, name) for row in rows])
         table["matrix_rows"] = len(products)
         table["second_is_weight"] = np.array([row.second_is_weight for row in products], dtype=bool)
+        table["channelwise"] = np.array([row.channelwise for row in products], dtype=bool)
         table["vector"] = tuple(stacked(rows, kind) for kind in VECTOR_KINDS)
         for field in fields(OpTable):
-            if field.name not in table:
+            if field.name not in table and field.default is MISSING:
                 table[field.name] = stacked(rows, field.name)
         return OpTable(**table)
 

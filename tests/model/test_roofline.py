@@ -182,3 +182,18 @@ def test_no_op_is_faster_than_any_of_its_bounds(make, m, k, n, exps, inner, oute
     assert total >= outer / 16e9
     parts = sum(float(np.ravel(t)[0]) for t in found.terms(["sram", "dram"]).values())
     assert found.total_s[0, 0] <= parts * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("shares", "utilisation"), [(8, 8 / 12), (32, 32 / 36)])
+def test_work_is_dealt_to_cores_in_equal_shares(make, shares, utilisation):
+    """8 heads on 6 cores take 2 rounds for 8 / 6 of work; 32 tiles of keys (256 in tiles of 64) take 6 for 32 / 6."""
+    row = make.Row(4, 64, 256, batch=8, second_is_weight=False, shares=shares)
+    alone = cycles(make, row, cores_count=1.0, **SIMD)
+    assert alone / 6 / cycles(make, row, cores_count=6.0, **SIMD) == pytest.approx(utilisation, rel=1e-12)
+
+
+def test_channels_of_a_depthwise_convolution_fill_simd_lanes(make):
+    """64 channels on 8 lanes: 8 column tiles of 2 x 1 cycles; an array takes every channel on its own."""
+    row = make.Row(8, 5, 1, batch=64, channelwise=True)
+    assert cycles(make, row, **SIMD) == 8 * 2
+    assert cycles(make, row, weight_load_hidden_ratio=0.0, **ARRAY) == 64 * (8 + 32)

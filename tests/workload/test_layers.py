@@ -173,7 +173,10 @@ def test_weight_traffic_is_weight_bytes_per_chunk(emformer):
 
 @pytest.mark.parametrize(
     "layer",
-    ["{kind: relu, name: a, width: 8}", "{kind: matrix_product, name: a, m: 2, k: 3, n: 4, second: activations}"],
+    [
+        "{kind: activation, function: relu, name: a, width: 8}",
+        "{kind: matrix_product, name: a, m: 2, k: 3, n: 4, second: activations}",
+    ],
 )
 def test_a_component_may_have_neither_weights_nor_state(workload_from, layer):
     table = sweep(small(workload_from, [layer]), "phone-npu", [160], [1])

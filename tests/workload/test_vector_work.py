@@ -85,13 +85,14 @@ def test_elements_moved_by_vector_ops(layer, op):
 
 
 def test_state_of_the_emformer_layer(layer):
-    """Kept: 2 x 30 x 512 keys and values and 4 memory vectors. A chunk reads the memory to project it again
-    (cached keys and values are operands of the products), and writes 2 x 4 x 512 new ones and one memory
+    """Kept: 2 x 30 x 512 keys and values and 4 memory vectors. The memory is part of the input that a chunk
+    projects again (cached keys and values are operands of the products), and writes 2 x 4 x 512 new ones and one memory
     vector."""
     ops, at = layer
     row = at["key_value"]
     assert number(ops.state_bytes, row) == 2 * 30 * D + 4 * D
-    assert number(ops.state_read_bytes, row) == 4 * D
+    assert number(ops.state_read_bytes, row) == 0
+    assert number(ops.first_state_ratio, row) == 4 / FRESH
     assert number(ops.state_write_bytes, row) == 2 * 4 * D + D
     for op in set(LAYER) - {"key_value"}:
         assert number(ops.state_bytes, at[op]) == number(ops.state_read_bytes, at[op]) == 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foldsim import units as u
-from foldsim.model.records import VECTOR_KINDS, FloatArray, Hardware, Number, OpTable
+from foldsim.model.records import DECODE_KINDS, VECTOR_KINDS, FloatArray, Hardware, Number, OpTable
 from foldsim.model.roofline import Times
 from foldsim.model.traffic import Traffic
 
@@ -28,16 +28,20 @@ class Activity:
     read_bytes: tuple[FloatArray, ...]  # by level
     write_bytes: tuple[FloatArray, ...]  # by level
     busy_s: FloatArray
+    priced_mac_count: tuple[FloatArray, ...] = ()  # by unit: MACs by the energy they take; () where all take all of it
+    decode_count: tuple[tuple[FloatArray, ...], ...] = ()  # by unit, by DECODE_KINDS; () where nothing is decoded
 
 
 @dataclass(frozen=True)
 class Supply:
-    """The operating point in force: clock over reference clock, voltage, voltage over reference, static override."""
+    """The operating point in force: clock over reference clock, voltage, voltage over reference, powers of its own."""
 
     clock_ratio: Number
     voltage_v: Number
     voltage_ratio: Number
     static_mw: Number  # NaN: static power follows the voltage
+    law_dynamic_mw: Number = float("nan")  # of one core of the first unit; NaN: it follows the power law
+    idle_mw: Number = float("nan")  # of all units; NaN: all points idle alike
 
 
 def ops_activity(ops: OpTable, traffic: Traffic, times: Times, times_count: FloatArray, unit_count: int) -> Activity:
@@ -69,6 +73,10 @@ def _activity(
 ) -> Activity:
     macs = np.zeros_like(ops.live_bytes)
     macs[: ops.matrix_rows] = ops.steps * ops.batch * ops.m * ops.k * ops.n
+    priced = None
+    if ops.codec is not None:
+        priced = macs.copy()
+        priced[: ops.matrix_rows] *= ops.codec.mac_energy_ratio
     active = np.minimum(times.matrix_s + times.vector_s + times.dispatch_s, times.total_s)
     rows = [ops.unit == index for index in range(unit_count)]
     levels = range(len(traffic.inward))
@@ -88,6 +96,10 @@ def _activity(
         read_bytes=tuple(reads),
         write_bytes=tuple(writes),
         busy_s=collect(times.total_s, None),
+        priced_mac_count=() if priced is None else tuple(collect(priced, r) for r in rows),
+        decode_count=tuple(tuple(collect(d, r) for d in traffic.decode_count) for r in rows)
+        if traffic.decode_count
+        else (),
     )
 
 
@@ -102,6 +114,7 @@ class Term:
     part: str  # compute | onchip | dram | static
     energy_pj: FloatArray
     cause: str = ""  # empty: the term stands alone
+    decoding: bool = False  # of compressed weights
 
 
 def busy_terms(activity: Activity, hardware: Hardware, supply: Supply) -> list[Term]:
@@ -116,7 +129,9 @@ def busy_terms(activity: Activity, hardware: Hardware, supply: Supply) -> list[T
         prefix = f"{unit.name} " if len(hardware.units) > 1 else ""
         if unit.power_law:
             mhz = unit.clock_hz * supply.clock_ratio / u.HZ_PER_MHZ
-            law_mw = unit.law_dynamic_uw_per_mhz_v2 * mhz * np.square(supply.voltage_v) / u.UW_PER_MW
+            law_mw: Number = unit.law_dynamic_uw_per_mhz_v2 * mhz * np.square(supply.voltage_v) / u.UW_PER_MW
+            if index == 0:
+                law_mw = np.where(np.isnan(supply.law_dynamic_mw), law_mw, supply.law_dynamic_mw)
             busy_s, active_s = activity.unit_busy_s[index], activity.unit_active_s[index]
             running_pj_per_s = law_mw * unit.law_activity_ratio * unit.cores_count * u.PJ_PER_MW_S
             moving = active_s * running_pj_per_s
@@ -126,10 +141,16 @@ def busy_terms(activity: Activity, hardware: Hardware, supply: Supply) -> list[T
             terms.append(Term(prefix + "power law, waiting for memory", "compute", stalled))
             terms.append(Term(prefix + "power law, static", "static", standing))
         else:
-            macs = activity.macs[index] * (unit.energy_pj_per_mac * dynamic)
+            count = activity.priced_mac_count or activity.macs
+            macs = count[index] * (unit.energy_pj_per_mac * dynamic)
             terms.append(Term(prefix + "MACs", "compute", macs))
             for kind, work, pj in zip(VECTOR_KINDS, activity.vector[index], unit.vector_pj, strict=True):
                 terms.append(Term(f"{prefix}vector {kind}", "compute", work * (pj * dynamic)))
+            if activity.decode_count:
+                for kind, work in zip(DECODE_KINDS, activity.decode_count[index], strict=True):
+                    cause = f"{prefix}vector {kind}"
+                    decoded = work * (unit.vector_pj[VECTOR_KINDS.index(kind)] * dynamic)
+                    terms.append(Term(f"{prefix}decode {kind}", "compute", decoded, cause, decoding=True))
     for index, level in enumerate(hardware.levels):
         scale = dynamic if level.core_clock else 1.0
         part = "onchip" if level.on_chip else "dram"
@@ -167,8 +188,10 @@ def idle_terms(
     idle_s: FloatArray, waiting_s: FloatArray, wakes: FloatArray, hardware: Hardware, supply: Supply
 ) -> list[Term]:
     """Energy of sleeping ``idle_s`` seconds, waiting awake ``waiting_s`` seconds and waking ``wakes`` times [pJ]."""
+    units_mw = sum((unit.idle_mw for unit in hardware.units), 0.0)
+    units_mw = np.where(np.isnan(supply.idle_mw), units_mw, supply.idle_mw)
     asleep: list[tuple[str, str, Number, str]] = [
-        ("compute idle", "static", sum((unit.idle_mw for unit in hardware.units), 0.0), "compute leakage"),
+        ("compute idle", "static", units_mw, "compute leakage"),
         ("system idle", "static", hardware.system.idle_mw, "system"),
     ]
     for level in hardware.levels:

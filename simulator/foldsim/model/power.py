@@ -43,6 +43,30 @@ def schedule(busy_s: FloatArray, chunk_s: FloatArray, wake_s: Number) -> Schedul
     return Schedule(busy_s, idle, waiting, sleeps.astype(np.float64), waking, chunk_s, busy_s <= chunk_s)
 
 
+def latency_band(
+    busy_fast_s: FloatArray, busy_slow_s: FloatArray, wake_fast_s: Number, wake_slow_s: Number, chunk_s: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Least and greatest latency [s] (P,) where work and waking take any time between a fast and a slow end.
+
+    Latency is waking + work where that leaves time to sleep, else the work alone: a device that does not sleep does not
+    wake, so a slow end may be the quicker one.
+
+    >>> low, high = latency_band(np.array([0.02, 0.1]), np.array([0.04, 0.2]), 0.001, 0.01, np.array([0.16, 0.16]))
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.021, 0.101], [0.05, 0.2])
+    """
+    may_sleep = busy_fast_s + wake_fast_s < chunk_s
+    may_stay = busy_slow_s + wake_slow_s >= chunk_s
+    low = np.minimum(
+        np.where(may_sleep, busy_fast_s + wake_fast_s, np.inf),
+        np.where(may_stay, np.maximum(busy_fast_s, chunk_s - wake_slow_s), np.inf),
+    )
+    high = np.maximum(
+        np.where(may_sleep, np.minimum(busy_slow_s + wake_slow_s, chunk_s), 0.0), np.where(may_stay, busy_slow_s, 0.0)
+    )
+    return low, high
+
+
 @dataclass(frozen=True)
 class Power:
     """Average power [mW] and energy per chunk [uJ], each (P,)."""

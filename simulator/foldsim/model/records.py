@@ -20,7 +20,19 @@ IntArray = NDArray[np.int64]
 Number = float | FloatArray  # scalar or shape (P,)
 
 VECTOR_KINDS = ("exp", "divide", "multiply_add", "compare")
+OP_CLASSES = ("linear", "attention", "vector")  # products with weights, products of activations, everything else
+DECODE_KINDS = ("multiply_add", "compare")  # of these, what decoding compressed weights takes
 RecordT = TypeVar("RecordT")
+
+
+@dataclass(frozen=True)
+class CodecTable:
+    """What compressed weights change besides their bytes, by product. Shape ``(matrix_rows, P)`` or ``(.., 1)``."""
+
+    mac_energy_ratio: FloatArray  # energy of the MACs over that of as many full ones: zeros gated, short multipliers
+    mac_time_ratio: FloatArray  # length of the reduction that the array sees over k: zeros skipped
+    decode_ratio: tuple[FloatArray, ...]  # elements of vector work per weight fetched to the array, by DECODE_KINDS
+    codeword_bytes_per_element: FloatArray  # read from the innermost level per weight fetched, to look it up
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class OpTable:
     unit: IntArray  # (R,) compute unit that runs it
     matrix_rows: int
     second_is_weight: BoolArray  # (matrix_rows,) second operand is a weight; else activations and state
+    channelwise: BoolArray  # (matrix_rows,) batch counts channels: SIMD units lay them over their columns
     repeat: FloatArray
     m: FloatArray  # (matrix_rows, P)
     k: FloatArray  # (matrix_rows, P)
@@ -46,7 +59,9 @@ class OpTable:
     batch: FloatArray  # (matrix_rows, P)
     steps: FloatArray  # (matrix_rows, P)
     second_state_ratio: FloatArray  # (matrix_rows, P) share of the bytes of a non-weight second operand that is state
-    input_bytes_per_element: FloatArray  # (matrix_rows, P)
+    shares_count: FloatArray  # (matrix_rows, P) equal parts dealt to cores; 0: column tiles of all products are dealt
+    first_state_ratio: FloatArray  # (matrix_rows, P) share of the bytes of the first operand that is state
+    input_bytes_per_element: FloatArray  # (matrix_rows, P); below the format's where elements recur (convolutions)
     second_bytes_per_element: FloatArray  # (matrix_rows, P)
     output_bytes_per_element: FloatArray  # (matrix_rows, P)
     partial_bytes_per_element: FloatArray  # (matrix_rows, P) partial sums
@@ -63,6 +78,7 @@ class OpTable:
     params: FloatArray
     weights_bytes: FloatArray  # stored bytes, constant tables included
     state_bytes: FloatArray  # stored bytes, beam copies included
+    codec: CodecTable | None = None  # None: no weights are compressed
 
 
 @dataclass(frozen=True)
@@ -111,6 +127,13 @@ class UnitParams:
     law_dynamic_uw_per_mhz_v2: Number
     law_activity_ratio: Number
     law_stalled_ratio: Number
+    # What a kernel library does with the format; () where the numbers above say all.
+    dispatch_by_op_s: tuple[Number, ...] = ()  # by OP_CLASSES
+    attention_macs_per_cycle: tuple[Number, ...] = ()  # products of activations, where their format is another
+    attention_rows: tuple[Number, ...] = ()  # and their curve over rows
+    attention_values: tuple[Number, ...] = ()
+    stream_run_bytes: tuple[Number, ...] = ()  # curve over the bytes of one run of weights
+    stream_values: tuple[Number, ...] = ()  # share of the outermost level's bandwidth
 
 
 @dataclass(frozen=True)
@@ -133,6 +156,7 @@ class LevelParams:
     retention_mw: Number
     background_active_mw: Number  # DRAM only, already times the share charged to the workload
     background_idle_mw: Number
+    overlap_ratio: tuple[Number, ...] = ()  # its own; () = that of the compute unit
 
 
 @dataclass(frozen=True)
@@ -148,11 +172,17 @@ class SystemParams:
 
 @dataclass(frozen=True)
 class PointParams:
-    """An operating point; ``static_mw`` is NaN where static power follows the voltage."""
+    """An operating point.
+
+    ``static_mw`` is NaN where static power follows the voltage, ``law_dynamic_mw`` (of one core of the first unit)
+    where it follows the power law, ``idle_mw`` where all points idle alike.
+    """
 
     frequency_hz: Number
     voltage_v: Number
     static_mw: Number
+    law_dynamic_mw: Number = float("nan")
+    idle_mw: Number = float("nan")
 
 
 @dataclass(frozen=True)
@@ -193,7 +223,7 @@ def _map(function: Callable[[Sequence[Any]], Any], parts: Sequence[Any]) -> Any:
         if len({len(p) for p in parts}) != 1:
             raise StructureError("records differ in structure")
         return tuple(_map(function, same) for same in zip(*parts, strict=True))
-    if isinstance(first, (bool, str, int)):
+    if first is None or isinstance(first, (bool, str, int)):
         if any(p != first for p in parts):
             raise StructureError("records differ in structure")
         return first

@@ -7,8 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foldsim.model.records import FloatArray, LevelParams, Number, OpTable, UnitParams
+from foldsim.model.records import (
+    DECODE_KINDS,
+    OP_CLASSES,
+    VECTOR_KINDS,
+    FloatArray,
+    LevelParams,
+    Number,
+    OpTable,
+    UnitParams,
+)
 from foldsim.model.traffic import Traffic, per_op
+
+_ROUNDING = 1.0e-9  # elements: a share of a reduction that is whole but for rounding
 
 
 @dataclass(frozen=True)
@@ -54,10 +65,24 @@ def matrix_cycles(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     loaded = passes * (hidden * np.maximum(each, load) + (1.0 - hidden) * (each + load))
     per_tile = np.where(stationary, loaded, stream)
     # A format the unit computes at another rate than its unrolled shape stretches or shrinks the cycle count.
-    rate = value("macs_per_cycle") / (unroll_m * unroll_k * unroll_n)
-    column_tiles = ops.batch * np.ceil(ops.n / unroll_n)
-    dealt = np.ceil(column_tiles / value("cores_count"))
-    return ops.steps * dealt * np.ceil(ops.k / unroll_k) * per_tile / rate
+    peak = value("macs_per_cycle")
+    if any(u.attention_macs_per_cycle for u in units):
+        other = per_op([(u.attention_macs_per_cycle or (u.macs_per_cycle,))[0] for u in units], unit, n_points)
+        peak = np.where(ops.second_is_weight[:, None], peak, other)
+    rate = peak / (unroll_m * unroll_k * unroll_n)
+    # Channels of a depthwise convolution have nothing to share, but SIMD lanes may each take one of them.
+    over_lanes = (ops.channelwise[:, None]) & ~stationary
+    columns = np.where(over_lanes, ops.batch * ops.n, ops.n)
+    column_tiles = np.where(over_lanes, 1.0, ops.batch) * np.ceil(columns / unroll_n)
+    cores = value("cores_count")
+    dealt = np.ceil(column_tiles / cores)
+    # Work that is cut into equal shares (heads, or tiles of keys) is dealt share by share.
+    shares = np.maximum(ops.shares_count, 1.0)
+    dealt = np.where(ops.shares_count > 0, column_tiles * np.ceil(shares / cores) / shares, dealt)
+    reduction = ops.k
+    if ops.codec is not None:  # an array that skips zeros sees a shorter reduction
+        reduction = reduction * ops.codec.mac_time_ratio - _ROUNDING
+    return ops.steps * dealt * np.ceil(reduction / unroll_k) * per_tile / rate
 
 
 def efficiency(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
@@ -65,22 +90,63 @@ def efficiency(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     rows, n_points = ops.matrix_rows, ops.live_bytes.shape[1]
     unit = ops.unit[:rows]
     flat = per_op([u.efficiency_ratio for u in units], unit, n_points)
-    if not any(u.efficiency_rows for u in units):
+    if not any(u.efficiency_rows or u.attention_rows for u in units):
         return flat
     shape = np.ones((rows, n_points))
     log_m = np.log2(np.maximum(ops.m, 1.0))
     for index, u in enumerate(units):
-        if not u.efficiency_rows:
-            continue
         chosen = unit == index
-        xs = [np.log2(np.asarray(x, dtype=np.float64)) for x in u.efficiency_rows]
-        ys = [np.asarray(y, dtype=np.float64) for y in u.efficiency_values]
-        curve = np.broadcast_to(ys[0], log_m[chosen].shape)
-        for x0, x1, y0, y1 in zip(xs, xs[1:], ys, ys[1:], strict=False):
-            share = np.clip((log_m[chosen] - x0) / (x1 - x0), 0.0, 1.0)
-            curve = np.where(log_m[chosen] > x0, y0 + share * (y1 - y0), curve)
-        shape[chosen] = curve
+        for own, xs, ys in (
+            (ops.second_is_weight | (not u.attention_rows), u.efficiency_rows, u.efficiency_values),
+            (~ops.second_is_weight, u.attention_rows, u.attention_values),
+        ):
+            if xs:
+                shape[chosen & own] = _curve(log_m[chosen & own], xs, ys)
     return flat * shape
+
+
+def _curve(log_x: FloatArray, xs: Sequence[Number], ys: Sequence[Number]) -> FloatArray:
+    """Points between which a curve is linear in log2 x, flat beyond its ends."""
+    logs = [np.log2(np.asarray(x, dtype=np.float64)) for x in xs]
+    values = [np.asarray(y, dtype=np.float64) for y in ys]
+    curve = np.broadcast_to(values[0], log_x.shape)
+    for x0, x1, y0, y1 in zip(logs, logs[1:], values, values[1:], strict=False):
+        share = np.clip((log_x - x0) / (x1 - x0), 0.0, 1.0)
+        curve = np.where(log_x > x0, y0 + share * (y1 - y0), curve)
+    return curve
+
+
+def stream_ratio(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
+    """Share of the outermost level's bandwidth at which each op reads, (R, P) or (1, 1).
+
+    A library that reads weights as they are stored reads runs of one reduction, ``k`` elements; short runs stream
+    slower. 1 for all other ops.
+    """
+    if not any(u.stream_run_bytes for u in units):
+        return np.ones((1, 1))
+    rows = ops.matrix_rows
+    ratio = np.ones(ops.live_bytes.shape)
+    log_run = np.log2(np.maximum(ops.k * ops.second_bytes_per_element, 1.0))
+    log_run = np.broadcast_to(log_run, (rows, ops.live_bytes.shape[1]))
+    for index, u in enumerate(units):
+        if u.stream_run_bytes:
+            chosen = (ops.unit[:rows] == index) & ops.second_is_weight
+            ratio[:rows][chosen] = _curve(log_run[chosen], u.stream_run_bytes, u.stream_values)
+    return ratio
+
+
+def dispatch_per_kernel(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
+    """Seconds to start one kernel of each op (R, P) or (R, 1), by what kind of op it is where that is known."""
+    n_points = ops.live_bytes.shape[1]
+    if not any(u.dispatch_by_op_s for u in units):
+        return per_op([u.dispatch_s for u in units], ops.unit, n_points)
+    kind = np.full(ops.live_bytes.shape[0], OP_CLASSES.index("vector"))
+    kind[: ops.matrix_rows] = np.where(ops.second_is_weight, OP_CLASSES.index("linear"), OP_CLASSES.index("attention"))
+    by_kind = [
+        per_op([(u.dispatch_by_op_s or (u.dispatch_s,) * len(OP_CLASSES))[i] for u in units], ops.unit, n_points)
+        for i in range(len(OP_CLASSES))
+    ]
+    return np.choose(kind[:, None], by_kind)
 
 
 def times(
@@ -93,7 +159,8 @@ def times(
     """Roofline time of every op.
 
     ``t = max(terms) + (1 - overlap) (sum(terms) - max(terms)) + kernels x dispatch`` over matrix, vector and one
-    transfer term per level.
+    transfer term per level. Where levels have an overlap of their own, ``t = max(overlap x term) +
+    sum((1 - overlap) term) + kernels x dispatch``, which is the same where all overlaps are.
 
     Parameters
     ----------
@@ -110,18 +177,31 @@ def times(
     clock_rows = clock[:rows] if clock.shape[0] > 1 else clock
     matrix_s[:rows] = matrix_cycles(ops, units) / (efficiency(ops, units) * clock_rows)
     cycles = np.zeros_like(matrix_s)
-    for kind, work in enumerate(ops.vector):
+    vector = list(ops.vector)
+    for name, decoded in zip(DECODE_KINDS, traffic.decode_count, strict=False):  # none where nothing is compressed
+        vector[VECTOR_KINDS.index(name)] = vector[VECTOR_KINDS.index(name)] + decoded
+    for kind, work in enumerate(vector):
         cycles += work / per_op([u.vector_per_cycle[kind] for u in units], ops.unit, n_points)
     vector_s = cycles / (clock * value("cores_count"))
     level_s = []
     for index, level in enumerate(levels):
-        rate = level.bandwidth_bytes_per_s * level.bandwidth_efficiency_ratio
+        rate: Number | FloatArray = level.bandwidth_bytes_per_s * level.bandwidth_efficiency_ratio
+        if index == len(levels) - 1:
+            rate = rate * stream_ratio(ops, units)
         level_s.append(traffic.served_by(index) / (rate * clock_ratio if level.core_clock else rate))
+    dispatch_s = ops.kernels * (dispatch_per_kernel(ops, units) / clock_ratio)
+    overlap = value("overlap_ratio")
+    if any(level.overlap_ratio for level in levels):
+        apart = (level.overlap_ratio[0] if level.overlap_ratio else overlap for level in levels)
+        hidden_s, shown_s = np.zeros_like(matrix_s), np.zeros_like(matrix_s)
+        for share, term in [(overlap, matrix_s), (overlap, vector_s), *zip(apart, level_s, strict=True)]:
+            np.maximum(hidden_s, share * term, out=hidden_s)
+            shown_s += (1.0 - share) * term
+        return Times(matrix_s, vector_s, tuple(level_s), dispatch_s, hidden_s + shown_s + dispatch_s)
     largest = np.maximum(matrix_s, vector_s)
     total = matrix_s + vector_s
     for term in level_s:
         np.maximum(largest, term, out=largest)
         total += term
-    dispatch_s = ops.kernels * (value("dispatch_s") / clock_ratio)
-    total_s = largest + (1.0 - value("overlap_ratio")) * (total - largest) + dispatch_s
+    total_s = largest + (1.0 - overlap) * (total - largest) + dispatch_s
     return Times(matrix_s, vector_s, tuple(level_s), dispatch_s, total_s)

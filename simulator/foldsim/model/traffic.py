@@ -23,6 +23,7 @@ class Traffic:
 
     inward: tuple[FloatArray, ...]
     outward: tuple[FloatArray, ...]
+    decode_count: tuple[FloatArray, ...] = ()  # elements of vector work that decoding takes, by DECODE_KINDS
 
     def served_by(self, level: int) -> FloatArray:
         """Bytes that level ``level`` exchanges with its inner side."""
@@ -44,11 +45,37 @@ def _by_group(values: FloatArray, group: np.ndarray) -> FloatArray:
     return np.where((group >= 0)[:, None], values[np.maximum(group, 0)], 0.0)
 
 
+def weight_fetches(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
+    """Weights that enter the array in one invocation (matrix_rows, P): all of them once per ``register_rows`` rows."""
+    unit = ops.unit[: ops.matrix_rows]
+    registers = per_op([u.register_rows_count for u in units], unit, ops.live_bytes.shape[1])
+    fetched = ops.batch * ops.steps * ops.k * ops.n * np.ceil(ops.m / registers)
+    return np.where(ops.second_is_weight[:, None], fetched, 0.0)
+
+
+def decode_work(ops: OpTable, units: Sequence[UnitParams]) -> tuple[FloatArray, ...]:
+    """Elements of vector work, by kind, that decoding compressed weights takes per op; () where none are compressed.
+
+    Weights are decoded where they enter the array, each time they do (our assumption): all levels hold and move them
+    compressed. Each (R, P).
+    """
+    if ops.codec is None:
+        return ()
+    fetched = weight_fetches(ops, units)
+    work = []
+    for ratio in ops.codec.decode_ratio:
+        full = np.zeros(ops.live_bytes.shape)
+        full[: ops.matrix_rows] = fetched * ratio
+        work.append(full)
+    return tuple(work)
+
+
 def port_traffic(ops: OpTable, units: Sequence[UnitParams]) -> tuple[FloatArray, FloatArray]:
     """Bytes between the compute unit and level 0 (inward, outward), shape (R, P).
 
     The first operand is read once per ``unroll_n`` columns, the second once per ``register_rows`` rows, results leave
-    once (their partial sums stay in accumulators). Vector work reads and writes its operands once.
+    once (their partial sums stay in accumulators). Vector work reads and writes its operands once. Codebook vectors are
+    read from the level on top of the indices.
     """
     rows, n_points = ops.matrix_rows, ops.live_bytes.shape[1]
     unit = ops.unit[:rows]
@@ -63,6 +90,8 @@ def port_traffic(ops: OpTable, units: Sequence[UnitParams]) -> tuple[FloatArray,
         ops.m * ops.k * np.ceil(ops.n / unroll_n) * ops.input_bytes_per_element
         + ops.k * ops.n * np.ceil(ops.m / registers) * ops.second_bytes_per_element
     )
+    if ops.codec is not None:
+        inward[:rows] += weight_fetches(ops, units) * ops.codec.codeword_bytes_per_element
     # State that a product makes (new keys and values) is part of its result, written once, straight to its place.
     outward[:rows] += products * ops.m * ops.n * ops.output_bytes_per_element
     return inward, outward
@@ -89,6 +118,7 @@ def boundary_traffic(
     is_weight = ops.second_is_weight[:, None]
     ratio = ops.second_state_ratio
     second = np.where(is_weight, weights[:rows], ratio * state[:rows] + (1.0 - ratio) * inputs[:rows])
+    first = ops.first_state_ratio * state[:rows] + (1.0 - ops.first_state_ratio) * inputs[:rows]
     tiles = tiled_traffic(
         ops.m,
         ops.k,
@@ -100,7 +130,7 @@ def boundary_traffic(
             ops.output_bytes_per_element,
             ops.partial_bytes_per_element,
         ),
-        (inputs[:rows], second, outputs[:rows]),
+        (first, second, outputs[:rows]),
     )
     products = ops.batch * ops.steps
     # Serial steps read their weights again unless the whole operand stays in the level between steps.
@@ -121,4 +151,4 @@ def traffic(
     """Bytes across every boundary for one instance of every op in one invocation."""
     flows = [port_traffic(ops, units)]
     flows += [boundary_traffic(ops, placement, i) for i in range(len(levels) - 1)]
-    return Traffic(tuple(f[0] for f in flows), tuple(f[1] for f in flows))
+    return Traffic(tuple(f[0] for f in flows), tuple(f[1] for f in flows), decode_work(ops, units))

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 
 from foldsim.model.records import Number
 
+if TYPE_CHECKING:
+    from foldsim.workload.compression_codec import Packed
+
 BITS = {"int4": 4, "int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
+# Counts of an op that every stream has for itself.
+_OF_EACH_STREAM = (
+    "inputs",
+    "outputs",
+    "table_read",
+    "state",
+    "state_read",
+    "state_write",
+    "fixed_input_bytes",
+    "fixed_state_bytes",
+    "exp",
+    "divide",
+    "multiply_add",
+    "compare",
+    "live",
+)
+TensorClass = Literal["attention", "feedforward", "convolution", "recurrent", "embedding", "linear", "norm"]
 PARTIAL_SUM_BYTES = 4.0  # int32 or fp32 accumulators, as all matrix units in the profiles use
 
 
@@ -24,6 +44,10 @@ class Matrix:
     steps: Number = 1.0
     second: Literal["weights", "activations"] = "weights"
     state_ratio: Number = 0.0  # share of a second operand of activations that is state from earlier chunks
+    first_state_ratio: Number = 0.0  # share of the first operand that is state from earlier chunks
+    first_unique_ratio: Number = 1.0  # distinct elements of the first operand over m x k: below 1 in convolutions
+    channelwise: bool = False  # batch counts channels: a SIMD unit lays them over its lanes
+    shares: Number = 0.0  # equal parts in which the work is dealt to cores; 0: column tiles of all products
 
     @property
     def weights(self) -> Number:
@@ -42,6 +66,7 @@ class Op:
     biases: Number = 0.0  # weights besides a matrix operand (bias, norm), stored and read
     table: Number = 0.0  # weights of a look-up table, stored
     table_read: Number = 0.0  # and read
+    table_width: Number = 0.0  # of these, elements of one row; 0: the table is one row
     constant_bytes: Number = 0.0  # fixed tables (window, filters), stored and read; not parameters
     state: Number = 0.0  # state elements kept between invocations
     state_read: Number = 0.0  # state elements read besides a matrix operand
@@ -55,6 +80,10 @@ class Op:
     live: Number = 0.0  # activation elements alive while the op runs
     from_outside: bool = False
     to_outside: bool = False
+    tensor_class: TensorClass = "linear"  # what the op's weights are, for compression by class
+    state_of: str = ""  # component whose state the op reads and writes, if not its own
+    packed: Packed | None = None  # how the weights of the product are stored, if compressed
+    packed_table: Packed | None = None  # and the table
     layer: str = ""
     repeat: Number = 1.0
 
@@ -71,6 +100,49 @@ class Op:
         x = self.matrix
         return x.steps * x.batch * x.m * x.k * x.n
 
+    def matrix_bytes(self, weight_bytes: float) -> Number:
+        """Stored bytes of the product's weights; ``weight_bytes`` is what one takes that is not compressed."""
+        if self.packed is not None:
+            return self.packed.stored_bytes
+        return self.matrix.weights * weight_bytes if self.matrix else 0.0
+
+    def bytes_per_weight(self, weight_bytes: float) -> Number:
+        """Stored bytes per weight of the product."""
+        if self.packed is None or self.matrix is None:
+            return weight_bytes
+        weights = np.asarray(self.matrix.weights, dtype=np.float64)
+        return np.where(weights > 0, self.packed.stored_bytes / np.maximum(weights, 1.0), weight_bytes)
+
+    def table_bytes(self, weight_bytes: float) -> Number:
+        """Stored bytes of the look-up table."""
+        return self.table * weight_bytes if self.packed_table is None else self.packed_table.stored_bytes
+
+    def stored_bytes(self, weight_bytes: float) -> Number:
+        """Stored bytes of all weights and constant tables."""
+        parts = self.matrix_bytes(weight_bytes) + self.table_bytes(weight_bytes)
+        return parts + self.biases * weight_bytes + self.constant_bytes
+
+    def read_bytes(self, weight_bytes: float) -> Number:
+        """Bytes of weights and constant tables read in one invocation besides the product's weights."""
+        each: Number = weight_bytes
+        if self.packed_table is not None:
+            each = self.packed_table.stored_bytes / np.maximum(self.table, 1.0) + self.packed_table.codeword_bytes
+        return self.biases * weight_bytes + self.table_read * each + self.constant_bytes
+
+    def for_streams(self, count: float) -> Op:
+        """The same op for several streams in one invocation: weights are read once, all else is there ``count`` times.
+
+        Rows of products with weights stand side by side; products of activations are so many more.
+        """
+        if count == 1:
+            return self
+        matrix = self.matrix
+        if matrix is not None and matrix.second == "weights":
+            matrix = replace(matrix, m=matrix.m * count)
+        elif matrix is not None:
+            matrix = replace(matrix, batch=matrix.batch * count, shares=matrix.shares * count)
+        return replace(self, matrix=matrix, **{name: getattr(self, name) * count for name in _OF_EACH_STREAM})
+
     def within(self, layer: str, repeat: Number) -> Op:
         """The same op as part of a layer that stands for ``repeat`` identical ones."""
         return replace(self, layer=layer, repeat=repeat)
@@ -85,6 +157,11 @@ class Context:
     right_context_tokens: Number
     memory_bank_tokens: Number
     subsampling_frames: Number  # feature frames per token
+    token_samples: Number = 640.0  # audio samples per token
+    output_stride_tokens: Number = 1.0  # tokens per output frame
+    utterance_tokens: Number = 0.0  # tokens of a whole utterance, for what runs once per utterance
+    edge_tokens: Number = 0.0  # of audio beside the chunk tokens: the front end works on it, no token comes of it
+    symbols_per_chunk: Number = 0.0  # emitted, the end of text included
     rows_per_call: Number = 1.0  # rows of components that are not invoked per chunk: beam hypotheses in one call
     per_chunk: bool = True
     fold_factor: Number = field(default=1.0)
@@ -96,19 +173,41 @@ class Context:
         """Tokens computed per chunk: chunk + right context."""
         return self.chunk_tokens + self.right_context_tokens
 
+    def at_rate(self, downsampling: float) -> Context:
+        """The same chunk seen by a layer that runs once per ``downsampling`` tokens."""
+        if downsampling == 1:
+            return self
+        return replace(
+            self,
+            chunk_tokens=np.ceil(self.chunk_tokens / downsampling),
+            left_context_tokens=np.ceil(self.left_context_tokens / downsampling),
+            right_context_tokens=np.ceil(self.right_context_tokens / downsampling),
+            subsampling_frames=self.subsampling_frames * downsampling,
+            token_samples=self.token_samples * downsampling,
+            output_stride_tokens=self.output_stride_tokens / downsampling,
+            utterance_tokens=np.ceil(self.utterance_tokens / downsampling),
+            edge_tokens=self.edge_tokens / downsampling,
+        )
+
     def rows(self, which: str) -> Number:
         """Rows that a layer works on in one invocation."""
+        if which == "utterance_tokens":
+            return self.utterance_tokens * self.rows_per_call
         if not self.per_chunk or which == "one":
             return self.rows_per_call
         return {
             "all_tokens": self.all_tokens,
+            "window_tokens": self.left_context_tokens + self.all_tokens,
             "chunk_tokens": self.chunk_tokens,
-            "all_frames": self.all_tokens * self.subsampling_frames,
-            "chunk_frames": self.chunk_tokens * self.subsampling_frames,
+            "output_frames": self.chunk_tokens / self.output_stride_tokens,
+            "all_frames": (self.all_tokens + self.edge_tokens) * self.subsampling_frames,
+            "chunk_frames": (self.chunk_tokens + self.edge_tokens) * self.subsampling_frames,
+            "chunk_samples": (self.chunk_tokens + self.edge_tokens) * self.token_samples,
         }[which]
 
 
 # Element-wise costs, counted from the textbook definitions of the functions.
+RMS_NORM_MULTIPLY_ADDS = 2.0  # mean square, normalise
 NORM_MULTIPLY_ADDS = 4.0  # mean, variance, normalise, scale and shift: one multiply-add per element each
 SOFTMAX_MULTIPLY_ADDS = 3.0  # subtract the maximum, sum, multiply by the reciprocal
 
@@ -122,9 +221,24 @@ class VectorWork(TypedDict, total=False):
     compare: Number
 
 
+def together(*parts: VectorWork, times: float = 1.0) -> VectorWork:
+    """Sum of vector work, ``times`` over."""
+    return {
+        "exp": times * sum((p.get("exp", 0.0) for p in parts), np.float64(0.0)),
+        "divide": times * sum((p.get("divide", 0.0) for p in parts), np.float64(0.0)),
+        "multiply_add": times * sum((p.get("multiply_add", 0.0) for p in parts), np.float64(0.0)),
+        "compare": times * sum((p.get("compare", 0.0) for p in parts), np.float64(0.0)),
+    }
+
+
 def norm_work(rows: Number, width: Number) -> VectorWork:
     """Vector work of a layer norm over ``rows`` rows of ``width``."""
     return {"multiply_add": NORM_MULTIPLY_ADDS * rows * width, "divide": 1.0 * np.asarray(rows)}
+
+
+def rms_norm_work(rows: Number, width: Number) -> VectorWork:
+    """Vector work of a norm that divides by the root mean square, without mean, scale or shift."""
+    return {"multiply_add": RMS_NORM_MULTIPLY_ADDS * rows * width, "divide": 1.0 * np.asarray(rows)}
 
 
 def softmax_work(rows: Number, width: Number) -> VectorWork:
@@ -144,5 +258,7 @@ def activation_work(kind: str, elements: Number) -> VectorWork:
         return {}
     if kind == "relu":
         return {"compare": elements}
-    multiply_adds = {"gelu": 4.0, "silu": 2.0, "tanh": 1.0, "sigmoid": 1.0}[kind]
+    if kind == "leaky_relu":
+        return {"compare": elements, "multiply_add": elements}
+    multiply_adds = {"gelu": 4.0, "silu": 2.0, "tanh": 1.0, "sigmoid": 1.0, "swoosh": 3.0, "double_swish": 3.0}[kind]
     return {"exp": elements, "multiply_add": multiply_adds * elements}

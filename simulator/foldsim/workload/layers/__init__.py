@@ -6,21 +6,57 @@ from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
+from foldsim.workload.layers.attention_pooling import AttentionPooling
 from foldsim.workload.layers.base import Layer
-from foldsim.workload.layers.basic import Add, Embedding, LayerNorm, Linear, MatrixProduct, Relu, Softmax
+from foldsim.workload.layers.basic import (
+    ActivationLayer,
+    Add,
+    Concatenate,
+    Embedding,
+    LayerNorm,
+    Linear,
+    MatrixProduct,
+    Softmax,
+)
+from foldsim.workload.layers.conformer import ConformerLayer
+from foldsim.workload.layers.conv_emformer import ConvEmformerLayer
+from foldsim.workload.layers.convnext import ConvNext
+from foldsim.workload.layers.convolution import ConvolutionStack
+from foldsim.workload.layers.decoder import CrossKeyValue, DecoderLayer
 from foldsim.workload.layers.emformer import EmformerLayer
 from foldsim.workload.layers.features import LogMel
 from foldsim.workload.layers.lstm import Lstm
+from foldsim.workload.layers.mfcc import Mfcc
+from foldsim.workload.layers.pooling import Pooling
+from foldsim.workload.layers.stateless import StatelessPredictor
+from foldsim.workload.layers.transformer import TransformerLayer
+from foldsim.workload.layers.zipformer import BiasNorm, TokenAverage, TokenRepeat, ZipformerLayer
 
 LAYER_KINDS: tuple[type[Layer], ...] = (
     LogMel,
+    Mfcc,
     Linear,
     LayerNorm,
+    ConvolutionStack,
+    TransformerLayer,
     EmformerLayer,
+    ConformerLayer,
+    ConvEmformerLayer,
+    ZipformerLayer,
+    TokenAverage,
+    TokenRepeat,
+    BiasNorm,
+    ConvNext,
+    Pooling,
+    AttentionPooling,
+    CrossKeyValue,
+    DecoderLayer,
     Embedding,
+    StatelessPredictor,
     Lstm,
     Add,
-    Relu,
+    Concatenate,
+    ActivationLayer,
     Softmax,
     MatrixProduct,
 )

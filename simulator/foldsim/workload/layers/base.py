@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -11,9 +11,33 @@ from foldsim.schema import Problem
 from foldsim.schema.quantity import Record
 from foldsim.workload.ops import Context, Op
 
-Rows = Literal["one", "chunk_tokens", "all_tokens", "chunk_frames", "all_frames"]
-Activation = Literal["none", "relu", "gelu", "silu", "tanh", "sigmoid"]
+Rows = Literal[
+    "one",
+    "chunk_tokens",
+    "all_tokens",
+    "window_tokens",
+    "output_frames",
+    "chunk_frames",
+    "all_frames",
+    "chunk_samples",
+    "utterance_tokens",
+]
+Activation = Literal["none", "relu", "gelu", "silu", "tanh", "sigmoid", "swoosh", "double_swish", "leaky_relu"]
 Width = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Streaming(Protocol):
+    """Chunk and context of a workload, as layers check themselves against them."""
+
+    @property
+    def left_context_tokens(self) -> int: ...
+    @property
+    def right_context_tokens(self) -> int: ...
+    @property
+    def memory_bank_tokens(self) -> int: ...
+
+
+Components = Mapping[str, Sequence["Layer"]]  # layers by the name of their component
 
 
 class Layer(Record):
@@ -22,6 +46,9 @@ class Layer(Record):
     kind: str
     name: str = Field(min_length=1, description="Name used in results; unique within its component.")
     repeat: Annotated[int, Field(ge=1, le=100_000)] = Field(default=1, description="Identical layers in a row.")
+    downsampling: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="Runs once per this many tokens (multi-rate encoders, time reduction)."
+    )
 
     @property
     def foldable(self) -> bool:
@@ -34,6 +61,10 @@ class Layer(Record):
 
     def problems(self) -> Iterable[Problem]:
         """What is wrong with this layer beyond its types; paths relative to the layer."""
+        return ()
+
+    def problems_in(self, streaming: Streaming, components: Components) -> Iterable[Problem]:
+        """What does not fit the chunk and context of the workload, or its other layers."""
         return ()
 
     def fold_problems(self, factor: int, feedforward: bool, keep_head_dim: bool) -> Iterable[str]:

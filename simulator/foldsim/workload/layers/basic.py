@@ -11,7 +11,8 @@ from foldsim.workload.layers.base import Activation, Layer, Rows, Width
 from foldsim.workload.ops import Context, Matrix, Op, activation_work, norm_work, softmax_work
 
 ROWS_HELP = (
-    "Rows per invocation: all_tokens (chunk + right context), chunk_tokens, all_frames, chunk_frames, or one."
+    "Rows per invocation: all_tokens (chunk + right context), chunk_tokens, output_frames, all_frames, chunk_frames,"
+    " chunk_samples, utterance_tokens, window_tokens (left context too, where it is computed again), or one."
     " Components that are not invoked per chunk always work on one (or on the beam)."
 )
 
@@ -46,6 +47,7 @@ class LayerNorm(Layer):
 
     kind: Literal["layer_norm"] = Field(description="Layer normalisation.")
     width: Width = Field(description="Width.")
+    shift: bool = Field(default=True, description="Has a shift besides the scale.")
     rows: Rows = Field(default="all_tokens", description=ROWS_HELP)
 
     def lower(self, context: Context) -> Iterator[Op]:
@@ -55,8 +57,9 @@ class LayerNorm(Layer):
             "norm",
             inputs=elements,
             outputs=elements,
-            biases=2.0 * self.width,
+            biases=(1.0 + self.shift) * self.width,
             live=2 * elements,
+            tensor_class="norm",
             **norm_work(rows, self.width),
         )
 
@@ -67,11 +70,23 @@ class Embedding(Layer):
     kind: Literal["embedding"] = Field(description="Look-up table.")
     entries: Width = Field(description="Rows of the table (vocabulary).")
     width: Width = Field(description="Width of a row.")
+    tied: bool = Field(
+        default=False,
+        description="The table is the matrix of another layer of the component (tied output projection): stored there.",
+    )
     rows: Rows = Field(default="one", description=ROWS_HELP)
 
     def lower(self, context: Context) -> Iterator[Op]:
         read = context.rows(self.rows) * self.width
-        yield Op("lookup", outputs=read, table=float(self.entries * self.width), table_read=read, live=read)
+        yield Op(
+            "lookup",
+            outputs=read,
+            table=0.0 if self.tied else float(self.entries * self.width),
+            table_read=read,
+            table_width=float(self.width),
+            live=read,
+            tensor_class="embedding",
+        )
 
 
 class Add(Layer):
@@ -86,16 +101,30 @@ class Add(Layer):
         yield Op("add", inputs=2 * elements, outputs=elements, multiply_add=elements, live=3 * elements)
 
 
-class Relu(Layer):
-    """Rectifier."""
+class Concatenate(Layer):
+    """Put inputs side by side: no arithmetic, one read and one write."""
 
-    kind: Literal["relu"] = Field(description="Rectifier.")
+    kind: Literal["concatenate"] = Field(description="Inputs put side by side.")
+    width: Width = Field(description="Width of all inputs together.")
+    rows: Rows = Field(default="one", description=ROWS_HELP)
+
+    def lower(self, context: Context) -> Iterator[Op]:
+        elements = context.rows(self.rows) * self.width
+        yield Op("concatenate", inputs=elements, outputs=elements, live=2 * elements)
+
+
+class ActivationLayer(Layer):
+    """An activation function on its own."""
+
+    kind: Literal["activation"] = Field(description="Activation function.")
+    function: Literal["relu", "gelu", "silu", "tanh", "sigmoid", "swoosh"] = Field(description="Which one.")
     width: Width = Field(description="Width.")
     rows: Rows = Field(default="one", description=ROWS_HELP)
 
     def lower(self, context: Context) -> Iterator[Op]:
         elements = context.rows(self.rows) * self.width
-        yield Op("relu", inputs=elements, outputs=elements, compare=elements, live=elements)
+        work = activation_work(self.function, elements)
+        yield Op(self.function, inputs=elements, outputs=elements, live=elements, **work)
 
 
 class Softmax(Layer):

@@ -40,6 +40,7 @@ class Lstm(Layer):
             biases=biases,
             multiply_add=total * biases,
             live=total * (inputs + gates),
+            tensor_class="recurrent",
         )
         yield Op(
             "recurrent_gates",
@@ -47,6 +48,7 @@ class Lstm(Layer):
             biases=biases,
             multiply_add=total * (gates + biases),
             live=total * gates + rows * (width + gates),
+            tensor_class="recurrent",
         )
         normed = gates + width if self.layer_norm else 0.0
         yield Op(
@@ -61,4 +63,5 @@ class Lstm(Layer):
             state_read=2.0 * rows * width,
             state_write=2.0 * rows * width,
             live=total * (gates + width) + 2.0 * rows * width,
+            tensor_class="norm",
         )

@@ -1,0 +1,60 @@
+"""Query, key/value and output projections of attention variants that keep the width of their tokens."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from foldsim.model.records import Number
+from foldsim.workload.attention.base import Block
+from foldsim.workload.ops import Matrix, Op
+
+
+def query(block: Block, rows: Number | None = None) -> Op:
+    """Project the queries: ``rows`` of them, all of the block's by default."""
+    m = block.tokens if rows is None else rows
+    made = m * block.inner
+    return Op(
+        "query",
+        matrix=Matrix(m, block.width, block.inner),
+        biases=block.inner * block.query_bias,
+        multiply_add=made * block.query_bias,
+        live=2 * block.elements + made,
+        tensor_class="attention",
+    )
+
+
+def key_value(block: Block, rows: Number | None = None, cached_rows: Number = 0.0, keeps: Number = 0.0) -> Op:
+    """Project keys and values of ``rows`` tokens.
+
+    ``cached_rows`` older ones are kept as the layer caches them; ``keeps`` of the new ones join them.
+    """
+    m = block.tokens if rows is None else rows
+    again = np.asarray(cached_rows, dtype=np.float64) if block.cache == "layer_input" else 0.0
+    fresh = m + again
+    kept = block.width if block.cache == "layer_input" else 2.0 * block.inner
+    made = fresh * block.inner
+    biases = float(block.key_bias + block.value_bias)
+    state = np.asarray(cached_rows * kept)
+    return Op(
+        "key_value",
+        matrix=Matrix(fresh, block.width, 2.0 * block.inner, first_state_ratio=again / fresh),
+        biases=block.inner * biases,
+        multiply_add=made * biases,
+        state=state,
+        state_write=np.minimum(keeps * kept, state),
+        live=2 * block.elements + block.tokens * block.inner + 2 * made,
+        tensor_class="attention",
+    )
+
+
+def output(block: Block, rows: Number | None = None) -> Op:
+    """Project the heads' outputs back to the width of the tokens."""
+    m = block.tokens if rows is None else rows
+    return Op(
+        "out",
+        matrix=Matrix(m, block.inner, block.width),
+        biases=block.width * block.output_bias,
+        multiply_add=m * block.width * block.output_bias,
+        live=block.elements + m * (block.inner + block.width),
+        tensor_class="attention",
+    )

@@ -1,0 +1,127 @@
+"""The Conformer layer: half feedforward, attention, convolution, half feedforward, each with norm and residual.
+
+Gulati et al., arXiv 2005.08100. Streaming code differs in what it keeps between chunks: keys and values or the
+layer's input, the rows before or after the first pointwise linear of the convolution, the projected table of relative
+positions or none (facts of icefall, NeMo, WeNet and Hugging Face).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from foldsim.model.records import Number
+from foldsim.schema import Problem
+from foldsim.workload.attention import Block
+from foldsim.workload.layers.base import Components, Streaming
+from foldsim.workload.layers.encoder import CachedAttentionLayer
+from foldsim.workload.ops import Context, Op
+from foldsim.workload.parts import (
+    ConvolutionCache,
+    ConvolutionModule,
+    ConvolutionNorm,
+    FeedForward,
+    norm,
+    residual,
+    rms_norm,
+)
+
+
+class ConformerLayer(CachedAttentionLayer):
+    """Macaron feedforward, attention and convolution."""
+
+    kind: Literal["conformer"] = Field(description="Conformer layer.")
+    kernel_tokens: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        description="Width of the depthwise convolution over time."
+    )
+    lookahead_tokens: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=0, description="Of the kernel, tokens to the right; 0 is a causal convolution."
+    )
+    macaron: bool = Field(default=True, description="A half feedforward before attention, besides the one at the end.")
+    convolution_norm: ConvolutionNorm = Field(default="batch", description="Norm after the depthwise convolution.")
+    convolution_cache: ConvolutionCache = Field(
+        default="before_depthwise",
+        description="Rows kept for the convolution: those that the depthwise convolution sees, or those that the module"
+        " sees (before_pointwise), whose first linear is then run again.",
+    )
+    bias: bool = Field(default=True, description="Linears and convolutions have biases.")
+    norms: Literal["layer", "rms"] = Field(
+        default="layer",
+        description="layer: a layer norm before each module and (norm_out) after the last. rms: none before, and after"
+        " the last one by the root mean square plus a learned eps (icefall's BasicNorm).",
+    )
+    norm_out: bool = Field(default=True, description="A norm after the last residual.")
+
+    def problems(self) -> Iterable[Problem]:
+        yield from super().problems()
+        if self.lookahead_tokens >= self.kernel_tokens:
+            yield Problem(
+                ("lookahead_tokens",),
+                f"a lookahead of {self.lookahead_tokens} tokens leaves nothing of the kernel of {self.kernel_tokens}",
+                allowed=f"0 to {self.kernel_tokens - 1}",
+            )
+
+    def problems_in(self, streaming: Streaming, components: Components) -> Iterable[Problem]:
+        yield from super().problems_in(streaming, components)
+        if self.lookahead_tokens > streaming.right_context_tokens:
+            yield Problem(
+                ("lookahead_tokens",),
+                f"a convolution that looks {self.lookahead_tokens} tokens ahead needs a right context of at least as"
+                f" many; the workload has {streaming.right_context_tokens}",
+                allowed=f"0 to {streaming.right_context_tokens}, or raise streaming.right_context_tokens",
+            )
+
+    def block(self, context: Context) -> Block:
+        """What the layer tells its attention."""
+        tokens, cached = self.tokens(context)
+        return Block(
+            width=float(self.width),
+            heads=float(self.heads),
+            inner_width=self.inner_width,
+            tokens=tokens,
+            chunk_tokens=context.chunk_tokens,
+            cached_tokens=cached,
+            memory_tokens=context.memory_bank_tokens,
+            query_bias=self.bias,
+            key_bias=self.bias,
+            value_bias=self.bias,
+            output_bias=self.bias,
+            cache=self.cache,
+            positions=self.positions,
+            position_span=self.position_span,
+        )
+
+    def before(self, module: str, tokens: Number) -> Iterator[Op]:
+        """The norm before a module, where there is one."""
+        if self.norms == "layer":
+            yield norm(f"norm_{module}", tokens, float(self.width))
+
+    def lower(self, context: Context) -> Iterator[Op]:
+        d, f = float(self.width), float(self.feedforward)
+        block = self.block(context)
+        tokens = block.tokens
+        if self.macaron:
+            yield from self.before("macaron", tokens)
+            yield from FeedForward(d, f, self.activation, self.bias, name="macaron").lower(tokens, context)
+            yield residual("residual_macaron", tokens, d)
+        yield from self.before("attention", tokens)
+        yield from self.attention.lower(block, context)
+        yield residual("residual_attention", tokens, d)
+        yield from self.before("convolution", tokens)
+        yield from ConvolutionModule(
+            d,
+            float(self.kernel_tokens),
+            self.activation,
+            self.convolution_norm,
+            self.convolution_cache,
+            float(self.lookahead_tokens),
+            self.bias,
+        ).lower(tokens, context.chunk_tokens)
+        yield residual("residual_convolution", tokens, d)
+        yield from self.before("feedforward", tokens)
+        yield from FeedForward(d, f, self.activation, self.bias).lower(tokens, context)
+        yield residual("residual_feedforward", tokens, d)
+        if self.norm_out:
+            yield norm("norm_out", tokens, d) if self.norms == "layer" else rms_norm("norm_out", tokens, d)

@@ -1,0 +1,101 @@
+"""What every encoder layer shares: width, heads, an attention variant, folding checks, and its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import Field
+
+from foldsim.schema import Problem
+from foldsim.workload.attention import AnyAttention, SoftmaxAttention
+from foldsim.workload.attention.base import Cache, Positions, PositionSpan
+from foldsim.workload.layers.base import Activation, Components, Layer, Streaming, Width
+from foldsim.workload.ops import Context
+
+HEADS_LISTED = 64  # most head counts that a message lists
+SOFTMAX = SoftmaxAttention(kind="softmax")
+
+CACHE_HELP = (
+    "What is kept of earlier tokens: projected (keys and values) or layer_input (the layer's input, whose keys and"
+    " values are projected again in every chunk)."
+)
+POSITIONS_HELP = (
+    "none (or absolute, added before the encoder), rotary, relative (Transformer-XL: the table of positions is"
+    " projected in every chunk) or relative_kept (the projected table is kept)."
+)
+SPAN_HELP = (
+    "Rows of the table of relative positions: both_sides (2 keys - 1), past_and_chunk (keys + queries - 1) or keys."
+)
+
+
+class EncoderLayer(Layer):
+    """An encoder layer with attention: what folding and attention variants apply to."""
+
+    width: Width = Field(description="Token width D.")
+    heads: Width = Field(description="Attention heads H.")
+    head_width: Width | None = Field(default=None, description="Width of one head; D / H if left out.")
+    feedforward: Width = Field(description="Hidden width F of the feedforward network.")
+    activation: Activation = Field(default="gelu", description="Activation of the feedforward network.")
+    attention: AnyAttention = Field(default=SOFTMAX, description="How tokens attend; softmax if left out.")
+
+    @property
+    def foldable(self) -> bool:
+        return self.attention.foldable
+
+    def problems(self) -> Iterable[Problem]:
+        if self.head_width is None and self.width % self.heads:
+            able = [h for h in range(1, min(self.width, HEADS_LISTED) + 1) if self.width % h == 0]
+            yield Problem(
+                ("heads",),
+                f"{self.heads} heads do not divide the width {self.width}",
+                allowed="a divisor of the width: " + ", ".join(map(str, able)),
+            )
+        else:
+            for problem in self.attention.problems(self.width, self.heads):
+                yield Problem(("attention", *problem.path), problem.message, problem.allowed, problem.suggestion)
+
+    @property
+    def inner_width(self) -> float:
+        """Width of all heads together."""
+        return float(self.width if self.head_width is None else self.heads * self.head_width)
+
+    def fold_problems(self, factor: int, feedforward: bool, keep_head_dim: bool) -> Iterable[str]:
+        if self.width % factor:
+            yield f"N = {factor} does not divide the width {self.width}"
+        elif keep_head_dim and self.heads % factor:
+            heads = "one head" if self.heads == 1 else f"{self.heads} heads"
+            yield f"N = {factor} does not divide the {heads}, whose dimension is to be kept"
+        elif not keep_head_dim and (self.inner_width / factor) % self.heads:
+            yield f"the {self.heads} heads do not divide the folded width {self.inner_width / factor:g}"
+        if feedforward and self.feedforward % factor:
+            yield f"N = {factor} does not divide the feedforward width {self.feedforward}"
+
+    def fold_factors(self, feedforward: bool, keep_head_dim: bool) -> list[int]:
+        return [n for n in range(1, self.width + 1) if not list(self.fold_problems(n, feedforward, keep_head_dim))]
+
+
+class CachedAttentionLayer(EncoderLayer):
+    """An encoder layer whose attention sees a cached left context."""
+
+    cache: Cache = Field(default="projected", description=CACHE_HELP)
+    left_context: Literal["cached", "recomputed"] = Field(
+        default="cached", description="Left context tokens are kept from earlier chunks, or computed again with each."
+    )
+    positions: Positions = Field(default="none", description=POSITIONS_HELP)
+    position_span: PositionSpan = Field(default="both_sides", description=SPAN_HELP)
+
+    def problems_in(self, streaming: Streaming, components: Components) -> Iterable[Problem]:
+        if self.positions != "none" and streaming.memory_bank_tokens:
+            yield Problem(
+                ("positions",),
+                f"a memory bank of {streaming.memory_bank_tokens} vectors and {self.positions} positions: a vector that"
+                " stands for a chunk has no position",
+                allowed="none, or streaming.memory_bank_tokens: 0",
+            )
+
+    def tokens(self, context: Context) -> tuple[float, float]:
+        """Rows that the layer computes per chunk, and keys that it takes from earlier chunks."""
+        if self.left_context == "recomputed":
+            return context.all_tokens + context.left_context_tokens, 0.0  # type: ignore[return-value]
+        return context.all_tokens, context.left_context_tokens  # type: ignore[return-value]
