@@ -230,3 +230,12 @@ def test_layer_numbers_run_through_all_groups_of_layers(emformer, changed):
         if row.op == "scores"
     }
     assert repeats == {"a": 1, "a (not folded)": 1, "b": 2, "b (not folded)": 1}
+
+
+def test_variants_of_a_folded_workload_stay_folded(emformer):
+    """Scope and heads set in Python hold when a --set axis makes variants from the data behind the workload."""
+    folded = emformer.fold(2, scope="attention+feedforward", heads="keep_heads")
+    rows = sweep(folded, "phone-npu", 160, sets={"workload.streaming.left_context_tokens": [30]}, fold=2)
+    assert rows["params"].tolist() == [sum(folded.params().values())]
+    assert rows["fold_heads"].tolist() == ["keep_heads"]
+    assert sum(folded.unfolded().params().values()) == 76_738_049

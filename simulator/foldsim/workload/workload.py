@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from pydantic import ValidationError
@@ -13,9 +15,17 @@ from pydantic import ValidationError
 from foldsim.data import resolve
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
 from foldsim.schema.quantity import collect_sourced_findings, validate_sourced
+from foldsim.workload.compression import Compression
+from foldsim.workload.compression_check import told_problems
+from foldsim.workload.compression_text import parse_compression
 from foldsim.workload.folding import FoldHeads, FoldScope
+from foldsim.workload.layers import LAYER_KINDS
 from foldsim.workload.lowering import Lowered, lower
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec, check_workload, fold_problems
+
+_ATTENDING = {
+    get_args(kind.model_fields["kind"].annotation)[0] for kind in LAYER_KINDS if "attention" in kind.model_fields
+}
 
 
 @dataclass(frozen=True)
@@ -70,11 +80,67 @@ class Workload:
             problems = [Problem((), f"fold: {e['loc'][0]}: {e['msg']}") for e in error.errors()]
         if problems:
             raise InputError(tuple(locate(self.document, Problem((), p.message, p.allowed)) for p in problems))
-        return replace(self, spec=self.spec.model_copy(update={"folding": folding}))
+        return self._with_folding(folding)
+
+    def with_attention(self, kind: str, **options: object) -> Workload:
+        """The same recogniser with another attention in every encoder layer.
+
+        Parameters
+        ----------
+        kind : an attention variant (:data:`foldsim.workload.attention.ATTENTION_KINDS`).
+        options : of the variant, as in the YAML.
+
+        Raises
+        ------
+        InputError
+            If the variant is not known, does not fit a layer, or no layer has attention; says what is allowed.
+        """
+        data = copy.deepcopy(dict(self.document.data))
+        layers = [layer for c in data["components"] for layer in c["layers"] if layer["kind"] in _ATTENDING]
+        if not layers:
+            raise InputError((locate(self.document, Problem((), f"{self.name}: no layer has attention")),))
+        for layer in layers:
+            layer["attention"] = {"kind": kind, **options}
+        return from_document(replace(self.document, data=data))
+
+    def compress(self, compression: str | Sequence[Compression]) -> Workload:
+        """The same recogniser with its weights transformed, in place of any compression it has.
+
+        Parameters
+        ----------
+        compression : the compact form of the command line, such as ``joiner=int4-g32,encoder.feedforward=2:4``, or
+            ``none``; or records of :mod:`foldsim.workload.compression`.
+
+        Raises
+        ------
+        CompressionTextError, InputError
+            If the text cannot be read; if it names what is not there or asks for what cannot be combined.
+
+        >>> load_workload("emformer-rnnt-base").compress("encoder=drop-every2").params()["encoder"]
+        32071680
+        """
+        entries = parse_compression(compression) if isinstance(compression, str) else compression
+        if problems := told_problems(self.spec, entries):
+            raise InputError(tuple(locate(self.document, problem) for problem in problems))
+        data = {k: v for k, v in self.document.data.items() if k != "compression"}
+        if entries:
+            data["compression"] = [entry.model_dump(exclude_defaults=True) for entry in entries]
+        return from_document(replace(self.document, data=data))
 
     def unfolded(self) -> Workload:
         """The same recogniser without folding."""
-        return replace(self, spec=self.spec.model_copy(update={"folding": None}))
+        return self._with_folding(None)
+
+    def _with_folding(self, folding: FoldingSpec | None) -> Workload:
+        """Folded so in the description and in the data behind it, from which variants are made."""
+        data = {key: value for key, value in self.document.data.items() if key != "folding"}
+        if folding is not None:
+            data["folding"] = folding.model_dump()
+        return replace(
+            self,
+            spec=self.spec.model_copy(update={"folding": folding}),
+            document=replace(self.document, data=data),
+        )
 
     def lower(self, chunk_tokens: int | Sequence[int] | None = None) -> Lowered:
         """Ops and counts at one or more chunk sizes (the workload's own by default), folded as described."""
