@@ -1,7 +1,8 @@
-"""Where the shipped YAML files are: hardware profiles and workloads.
+"""Where the shipped YAML files are: hardware profiles, workloads and validation targets.
 
 An installed wheel carries them inside the package (`foldsim/_data/`); a checkout keeps them in its top-level
-folders `hw_profiles/` and `workloads/`. Everything that reads a shipped file finds it through this module.
+folders `hw_profiles/`, `workloads/` and `validation/`. Everything that reads a shipped file finds it through this
+module.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["hw_profiles", "workloads"]
+Kind = Literal["hw_profiles", "workloads", "validation"]
 
 _PACKAGE = Path(__file__).resolve().parent
-_WORD = {"hw_profiles": "profile", "workloads": "workload"}
+_WORD = {"hw_profiles": "profile", "workloads": "workload", "validation": "validation group"}
 _SUFFIXES = (".yaml", ".yml")
 _SEPARATORS = tuple({"/", os.sep, os.altsep or os.sep})
 
@@ -23,7 +24,7 @@ class UnknownNameError(LookupError):
 
     Attributes
     ----------
-    kind : "hw_profiles" or "workloads".
+    kind : "hw_profiles", "workloads" or "validation".
     name : what was asked for.
     known : every shipped name, sorted.
     suggestion : the closest shipped name, or None when none is close.
@@ -51,7 +52,7 @@ def data_dir(kind: Kind) -> Path:
 
     Raises
     ------
-    ValueError : `kind` is not one of the two.
+    ValueError : `kind` is not one of these.
     FileNotFoundError : neither is there (a broken install).
     """
     if kind not in _WORD:
@@ -75,6 +76,22 @@ def shipped(kind: Kind) -> dict[str, Path]:
     """Every shipped file of one kind, name (without suffix) -> path, sorted by name."""
     files = {path.stem: path for path in data_dir(kind).glob("*.yaml") if path.is_file()}
     return dict(sorted(files.items()))
+
+
+def shipped_dram() -> dict[str, Path]:
+    """Every shipped record of a DRAM type, name (without suffix) -> path, sorted by name."""
+    folder = data_dir("hw_profiles") / "dram"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml")) if path.is_file()}
+
+
+def schema_path(name: str) -> Path:
+    """Path of a JSON Schema, `profile` or `dram`, for editors.
+
+    It is in an installed wheel and in a checkout, but not checked here: an editor does without.
+    """
+    packaged = _PACKAGE / "_data" / "schemas"
+    folder = packaged if packaged.is_dir() else data_dir("hw_profiles").parent / "schemas"
+    return folder / f"{name}.schema.json"
 
 
 def resolve(kind: Kind, name_or_path: str | os.PathLike[str]) -> Path:

@@ -39,6 +39,8 @@ UNIT_SUFFIXES: Final[dict[str, str]] = {
     "uw_per_mhz_v2": "microwatts per megahertz per volt squared",
     "per_cycle": "per clock cycle and core",
     "per_s": "per second",
+    "mt_per_s": "million transfers per second",
+    "nm": "nanometres",
     "tokens": "tokens",
     "frames": "feature frames",
     "ratio": "a fraction between 0 and 1 unless said otherwise",

@@ -7,42 +7,63 @@ from collections.abc import Sequence
 
 import typer
 
-from foldsim.cli.guard import FINDINGS, say
+from foldsim.cli.guard import FINDINGS, say, stop
 from foldsim.data import Kind, resolve
-from foldsim.schema.findings import Finding, InputError, format_findings
-from foldsim.schema.reader import read_yaml
+from foldsim.schema.findings import Finding, InputError, finding_dict, format_findings, format_github
+from foldsim.schema.reader import Document, read_yaml
+
+FORMATS = ("text", "json", "github")
 
 
-def run_validate_files(kind: Kind, names: Sequence[str]) -> None:
+def run_validate_files(kind: Kind, names: Sequence[str], strict: bool = False, output_format: str = "text") -> None:
     """Check every file, print findings to stdout, and exit 1 if any is an error."""
-    from foldsim.hardware.profile import profile_findings
-    from foldsim.workload.workload import workload_findings
-
-    failed = 0
+    if output_format not in FORMATS:
+        stop(f"error: --format {output_format!r} is not known; allowed: {', '.join(FORMATS)}")
+    every: list[Finding] = []
+    files = []
     for name in names:
         path = resolve(kind, name)
         findings: Sequence[Finding]
         try:
-            document = read_yaml(path)
-            findings = (profile_findings(document) if kind == "hw_profiles" else workload_findings(document))[1]
+            findings = _findings(kind, read_yaml(path), strict)
         except InputError as error:
             findings = error.findings
         errors = sum(f.severity == "error" for f in findings)
-        failed += bool(errors)
-        if findings:
-            print(format_findings(findings))
         warnings = len(findings) - errors
+        every += findings
+        files.append({"file": str(path), "errors": errors, "warnings": warnings})
+        if findings and output_format == "text":
+            print(format_findings(findings), flush=True)
         counts = ", ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in ((errors, "error"), (warnings, "warning")) if n)
         say(f"{name}: {counts or 'valid'}")
-    if failed:
+    if output_format == "json":
+        print(json.dumps({"files": files, "findings": [finding_dict(f) for f in every]}, indent=2))
+    elif output_format == "github" and every:
+        print(format_github(every))
+    if any(file["errors"] for file in files):
         raise typer.Exit(FINDINGS)
 
 
-def print_schema(kind: Kind) -> None:
-    """Print the JSON Schema of a format."""
-    from foldsim.hardware.spec import ProfileSpec
+def _findings(kind: Kind, document: Document, strict: bool) -> Sequence[Finding]:
+    """Everything that is wrong with a document; what has a die is the record of a DRAM type."""
+    from foldsim.hardware.profile import dram_findings, profile_findings
+    from foldsim.workload.workload import workload_findings
+
+    if kind == "workloads":
+        return workload_findings(document)[1]
+    if isinstance(document.data, dict) and "die_width_bits" in document.data:
+        return dram_findings(document)
+    return profile_findings(document, strict)[1]
+
+
+def print_schema(kind: Kind, dram: bool = False) -> None:
+    """Print the JSON Schema of a format: of workloads, of profiles, or of records of DRAM types."""
+    from foldsim.hardware.json_schema import dram_schema, profile_schema
     from foldsim.schema.jsonschema import json_schema
     from foldsim.workload.spec import WorkloadSpec
 
-    model, word = (ProfileSpec, "profile") if kind == "hw_profiles" else (WorkloadSpec, "workload")
-    print(json.dumps(json_schema(model, f"foldsim {word}", f"urn:foldsim:{word}"), indent=2))
+    if kind == "workloads":
+        schema = json_schema(WorkloadSpec, "foldsim workload", "urn:foldsim:workload")
+    else:
+        schema = dram_schema() if dram else profile_schema()
+    print(json.dumps(schema, indent=2))

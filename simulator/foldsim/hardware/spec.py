@@ -6,18 +6,62 @@ Memory levels are listed innermost first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from foldsim.schema import Problem
-from foldsim.schema.quantity import Count, NonNegative, Positive, PositiveShare, Record, Share, Source, quantities
+from foldsim.hardware.calibration_record import CalibrationRecord
+from foldsim.schema.quantity import Count, NonNegative, Positive, PositiveShare, Record, Share, Source
 
 Precision = Literal["int4", "int8", "int16", "fp16", "bf16", "fp32"]
+DramState = Literal["active_standby", "power_down", "self_refresh"]
 LevelKind = Literal["scratchpad", "cache", "dram", "flash", "mram"]
 RESERVED_LEVELS = ("matrix", "vector", "dispatch", "none")
 POLICIES = ("race-to-idle", "slowest-real-time")
+
+
+class EfficiencyPoint(Record):
+    """One point of the curve of achieved share of peak against rows of the matrix product."""
+
+    rows_count: Count = Field(description="Rows (tokens) of the matrix product.")
+    efficiency_ratio: PositiveShare = Field(description="Share of the peak reached at that many rows.")
+
+
+class StreamPoint(Record):
+    """One point of the curve of achieved share of memory bandwidth against the length of a run of weights."""
+
+    run_bytes: Positive = Field(description="Bytes of one run: the weights of one output, reduction x bytes.")
+    stream_ratio: PositiveShare = Field(description="Share of the bandwidth of the outermost level reached.")
+
+
+class KernelLibrary(Record):
+    """What the kernel library does with one number format, where that was measured."""
+
+    efficiency_by_rows: list[EfficiencyPoint] | None = Field(
+        default=None, description="Curve for this format, instead of the unit's efficiency_by_rows."
+    )
+    stream_by_run: list[StreamPoint] | None = Field(
+        default=None,
+        description="How fast weights stream from the outermost level by the length of their runs; 1 if left out.",
+    )
+    stream_overlap_ratio: Share | None = Field(
+        default=None,
+        description="How far transfers of the outermost level overlap with the work. Levels further in then only bound"
+        " the time: rates that were measured with operands in a cache have their transfers inside.",
+    )
+    attention_format: Precision | None = Field(
+        default=None,
+        description="Format in which products of two activations are computed, if another one (fp32 where only weights"
+        " are quantised); the unit must have it.",
+    )
+    linear_dispatch_s: NonNegative | None = Field(
+        default=None, description="Overhead of a product with weights, instead of dispatch_s."
+    )
+    attention_dispatch_s: NonNegative | None = Field(
+        default=None,
+        description="Overhead of a product of two activations, its reshapes, masks and concatenations included.",
+    )
+    vector_dispatch_s: NonNegative | None = Field(default=None, description="Overhead of any other op.")
 
 
 class PrecisionRate(Record):
@@ -28,6 +72,9 @@ class PrecisionRate(Record):
         default=None,
         description="Energy of one MAC with its operand registers, accumulator and control, at the reference operating"
         " point. Leave out only where power_law gives the power of the busy unit.",
+    )
+    kernels: KernelLibrary | None = Field(
+        default=None, description="What the kernel library does with this format, as foldsim profile measure finds it."
     )
 
 
@@ -44,18 +91,16 @@ class VectorUnit(Record):
     compare_pj: NonNegative | None = Field(default=None, description="Energy of one comparison.")
 
 
-class EfficiencyPoint(Record):
-    """One point of the curve of achieved share of peak against rows of the matrix product."""
-
-    rows_count: Count = Field(description="Rows (tokens) of the matrix product.")
-    efficiency_ratio: PositiveShare = Field(description="Share of the peak reached at that many rows.")
-
-
 class PowerLaw(Record):
-    """Measured power of one busy core, P = static + dynamic f V^2 (a CPU cluster's measured law)."""
+    """Measured power of one busy core, P = static + dynamic f V^2 (a CPU cluster's measured law).
+
+    Where voltages are not known the operating points give the measured power instead of the slope.
+    """
 
     static_mw: NonNegative = Field(description="Power of the busy core that does not depend on frequency.")
-    dynamic_uw_per_mhz_v2: Positive = Field(description="Slope k of k f V^2.")
+    dynamic_uw_per_mhz_v2: Positive | None = Field(
+        default=None, description="Slope k of k f V^2. Leave out only where every operating point has measured_mw."
+    )
     activity_ratio: Positive = Field(
         description="Power of this work over that of the work the law was measured with; may exceed 1."
     )
@@ -115,10 +160,23 @@ class Background(Record):
     active_standby_mw: NonNegative = Field(description="Clocked and open, while the workload is busy.")
     power_down_mw: NonNegative = Field(description="Clock stopped, contents refreshed by the controller.")
     self_refresh_mw: NonNegative = Field(description="Contents kept by the device itself.")
-    idle_state: Literal["active_standby", "power_down", "self_refresh"] = Field(
-        description="State between chunks.",
-    )
+    idle_state: DramState = Field(description="State between chunks.")
     charged_ratio: Share = Field(description="Share of the background power charged to the workload.")
+
+
+class DramUse(Record):
+    """The DRAM of a level by type: what the profile leaves out of the level is filled in from the type's record."""
+
+    type: str = Field(
+        min_length=1, description="lpddr3, lpddr4, lpddr4x, lpddr5, lpddr5x, or a file with a record of your own."
+    )
+    width_bits: Positive = Field(description="Width of the interface, all channels together.")
+    data_rate_mt_per_s: Positive = Field(description="Transfers per second of each pin: twice the clock.")
+    charged_ratio: Share = Field(description="Share of the background power charged to the workload.")
+    dies_count: Positive | None = Field(
+        default=None, description="Dies that draw background power; by default as many as fill the width."
+    )
+    idle_state: DramState = Field(default="self_refresh", description="State between chunks.")
 
 
 class MemoryLevel(Record):
@@ -145,6 +203,11 @@ class MemoryLevel(Record):
     static_mw: NonNegative = Field(description="Leakage while the workload is busy, at the reference voltage.")
     retention_mw: NonNegative = Field(description="Power that keeps the contents between chunks.")
     background: Background | None = Field(default=None, description="DRAM only: background power by state.")
+    dram: DramUse | None = Field(
+        default=None,
+        description="DRAM by type. Of the keys above only name, capacity_bytes and usable_ratio are needed then; those"
+        " that are given go before the record.",
+    )
 
 
 class System(Record):
@@ -167,16 +230,39 @@ class OperatingPoint(Record):
         default=None,
         description="Static power of all compute units at this point, if known; else it follows V.",
     )
+    measured_mw: Positive | None = Field(
+        default=None,
+        description="Measured power of one busy core of the first compute unit at this point, static and dynamic; goes"
+        " before the slope of its power_law. What is above the law's static power is dynamic.",
+    )
+    idle_mw: NonNegative | None = Field(
+        default=None,
+        description="What all compute units draw between chunks at this point, if known (a sleep that keeps the clocks"
+        " running); else their own idle_mw.",
+    )
 
 
 class ProfileSpec(Record):
     """A chip (or a part of one), as foldsim sees it."""
 
+    extends: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Shipped name or file of the profile that this one changes: keys replace, null takes away, compute"
+        " units, memory levels and operating points merge by name. What is inherited may then be left out here.",
+    )
+    removes: list[str] | None = Field(
+        default=None,
+        description="With extends: paths that are taken away from the base first, such as operating_points.low.",
+    )
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="Short name, the same as the file's.")
     title: str = Field(min_length=1, description="What it is, in a line.")
     summary: str = Field(min_length=1, description="What is measured, what is representative, what is missing.")
     device_class: Literal["phone", "wearable", "edge", "microcontroller"] = Field(description="What carries it.")
     grade: Literal["A", "B", "C", "D"] = Field(description="How well sourced: A best, D mostly assumption.")
+    node_nm: Positive | None = Field(
+        default=None, description="Technology node of the logic; lets validation tell what energies are plausible."
+    )
     sources: dict[str, Source] = Field(min_length=1, description="Where the numbers come from, by key.")
     compute_units: list[ComputeUnit] = Field(min_length=1, description="Processors.")
     memory_levels: list[MemoryLevel] = Field(min_length=1, description="Stores, innermost first.")
@@ -187,106 +273,6 @@ class ProfileSpec(Record):
         default="race-to-idle",
         description="Default policy: race-to-idle, slowest-real-time, or the name of an operating point.",
     )
-
-
-def _names_are_unique(items: list[Any], key: str) -> Iterable[Problem]:
-    seen: dict[str, int] = {}
-    for index, item in enumerate(items):
-        if item.name in seen:
-            yield Problem(
-                (key, index, "name"), f"the name {item.name!r} is used twice (first by {key}[{seen[item.name]}])"
-            )
-        seen.setdefault(item.name, index)
-
-
-def check_profile(profile: ProfileSpec) -> Iterable[Problem]:
-    """Yield what a single record cannot see: unused sources, repeated names, impossible combinations."""
-    used = {quantity.source for _, quantity in quantities(profile)}
-    for key in profile.sources:
-        if key not in used:
-            yield Problem(("sources", key), f"source {key!r} is used by no number", severity="warning", at_key=True)
-    yield from _names_are_unique(profile.compute_units, "compute_units")
-    yield from _names_are_unique(profile.memory_levels, "memory_levels")
-    yield from _names_are_unique(profile.operating_points, "operating_points")
-    points = [point.name for point in profile.operating_points]
-    if profile.reference_operating_point not in points:
-        yield Problem(
-            ("reference_operating_point",),
-            f"no operating point called {profile.reference_operating_point!r}",
-            allowed=", ".join(points),
-        )
-    if profile.policy not in (*POLICIES, *points):
-        yield Problem(
-            ("policy",),
-            f"no policy or operating point called {profile.policy!r}",
-            allowed=", ".join((*POLICIES, *points)),
-        )
-    yield from _check_clock(profile)
-    claimed: dict[str, str] = {}
-    for index, unit in enumerate(profile.compute_units):
-        for number, component in enumerate(unit.runs):
-            if component in claimed:
-                message = f"{component!r} already runs on unit {claimed[component]!r}"
-                yield Problem(("compute_units", index, "runs", number), message)
-            claimed.setdefault(component, unit.name)
-        yield from _check_unit(unit, ("compute_units", index))
-    for index, level in enumerate(profile.memory_levels):
-        yield from _check_level(level, ("memory_levels", index))
-    if not profile.memory_levels[-1].keeps_data:
-        yield Problem(
-            ("memory_levels", len(profile.memory_levels) - 1, "keeps_data"),
-            "the outermost level must keep data: weights have to live somewhere",
-            allowed="true",
-        )
-    if not any(level.keeps_data and level.writable for level in profile.memory_levels):
-        yield Problem(("memory_levels",), "no level keeps data and is writable, so state has no home")
-
-
-def _check_clock(profile: ProfileSpec) -> Iterable[Problem]:
-    """The clock and the reference operating point say the same thing twice; they must agree."""
-    unit = profile.compute_units[0]
-    for point in profile.operating_points:
-        if point.name == profile.reference_operating_point:
-            clock, frequency = unit.clock_hz.value, point.frequency_hz.value
-            if abs(clock - frequency) > 1e-6 * frequency:
-                yield Problem(
-                    ("compute_units", 0, "clock_hz", "value"),
-                    f"the first unit's clock is {clock:g} Hz, but the reference operating point {point.name!r} runs at"
-                    f" {frequency:g} Hz",
-                    allowed=f"{frequency:g}",
-                )
-
-
-def _check_unit(unit: ComputeUnit, path: tuple[str | int, ...]) -> Iterable[Problem]:
-    loads = (unit.weight_load_rows_per_cycle, unit.weight_load_hidden_ratio)
-    if unit.dataflow == "weight_stationary" and None in loads:
-        yield Problem(path, "a weight_stationary unit needs weight_load_rows_per_cycle and weight_load_hidden_ratio")
-    if unit.dataflow == "output_stationary" and loads != (None, None):
-        yield Problem(path, "weight_load_* belong to weight_stationary units only")
-    if unit.power_law is None:
-        for name, rate in unit.precisions.items():
-            if rate.energy_pj_per_mac is None:
-                yield Problem(
-                    (*path, "precisions", name), "energy_pj_per_mac is missing (or give the unit a power_law)"
-                )
-        for field in ("exp_pj", "divide_pj", "multiply_add_pj", "compare_pj"):
-            if getattr(unit.vector, field) is None:
-                yield Problem((*path, "vector"), f"{field} is missing (or give the unit a power_law)")
-    if unit.efficiency_by_rows:
-        rows = [point.rows_count.value for point in unit.efficiency_by_rows]
-        if rows != sorted(set(rows)):
-            yield Problem((*path, "efficiency_by_rows"), "rows_count must rise from point to point")
-
-
-def _check_level(level: MemoryLevel, path: tuple[str | int, ...]) -> Iterable[Problem]:
-    if level.name in RESERVED_LEVELS:
-        message = f"{level.name!r} is the name of a term of the time; call the level something else"
-        yield Problem((*path, "name"), message)
-    if level.kind == "dram" and level.background is None:
-        yield Problem(path, f"level {level.name!r} is DRAM and needs background power (background:)")
-    if level.kind != "dram" and level.background is not None:
-        yield Problem(
-            (*path, "background"),
-            "background power states belong to DRAM only; use static_mw and retention_mw",
-            at_key=True,
-        )
+    calibration: CalibrationRecord | None = Field(
+        default=None, description="What foldsim profile calibrate fitted, on which rows, and how well it does."
+    )

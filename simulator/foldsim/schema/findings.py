@@ -105,9 +105,9 @@ def format_path(path: Path) -> str:
     return text
 
 
-def position_order(finding: Finding) -> tuple[bool, int, int]:
-    """Sort key that puts findings in the order of the file, those without a place last."""
-    return (finding.line is None, finding.line or 0, finding.column or 0)
+def position_order(finding: Finding) -> tuple[bool, str, int, int]:
+    """Sort key that puts findings in the order of the file (files by name), those without a place last."""
+    return (finding.line is None, finding.file, finding.line or 0, finding.column or 0)
 
 
 def printable(text: str) -> str:
@@ -147,6 +147,38 @@ def format_findings(findings: Iterable[Finding], limit: int = 50) -> str:
     if len(every) > limit:
         blocks.append(f"... and {len(every) - limit} more")
     return "\n\n".join(blocks)
+
+
+def finding_dict(finding: Finding) -> dict[str, str | int | None]:
+    """A finding as plain values, for JSON."""
+    names = ("file", "line", "column", "severity", "path", "message", "allowed", "suggestion")
+    return {name: getattr(finding, name) for name in names}
+
+
+def format_github(findings: Iterable[Finding]) -> str:
+    """Render findings as workflow commands, which GitHub shows as annotations beside the line.
+
+    >>> print(format_github([Finding("a.yaml", 3, 5, "fold", "unknown key", allowed="a, b")]))
+    ::error file=a.yaml,line=3,col=5,title=fold::unknown key%0Aallowed: a, b
+    """
+    lines = []
+    for finding in findings:
+        place = {"file": finding.file, "line": finding.line, "col": finding.column, "title": finding.path or None}
+        told = ",".join(
+            f"{key}={_escaped(str(value), property_of=True)}" for key, value in place.items() if value is not None
+        )
+        text = [finding.message]
+        text += [f"allowed: {finding.allowed}"] if finding.allowed is not None else []
+        text += [f"did you mean: {finding.suggestion}"] if finding.suggestion is not None else []
+        body = _escaped("\n".join(printable(part) for part in text))
+        lines.append(f"::{finding.severity} {told}::{body}")
+    return "\n".join(lines)
+
+
+def _escaped(text: str, property_of: bool = False) -> str:
+    """Text as workflow commands take it: percent-encoded line breaks, and separators within properties."""
+    signs = {"%": "%25", "\r": "%0D", "\n": "%0A"} | ({":": "%3A", ",": "%2C"} if property_of else {})
+    return "".join(signs.get(sign, sign) for sign in text)
 
 
 def _format_one(finding: Finding) -> str:

@@ -37,6 +37,24 @@ class Source(Record):
     note: str | None = Field(default=None, description="What a reader should know before trusting it.")
 
 
+class Fact(Record):
+    """A number read in a source, from which another one is derived."""
+
+    what: str = Field(min_length=1, description="What the number is, with its unit.")
+    value: float = Field(description="The number.")
+    low: float | None = Field(default=None, description="Lowest plausible value; the value itself if left out.")
+    high: float | None = Field(default=None, description="Highest plausible value; the value itself if left out.")
+    source: str = Field(min_length=1, description="Key into the file's sources.")
+
+
+class Rule(Record):
+    """A rule of derivation by name, with its parameters beside it; `foldsim profile rules` lists them all."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    name: str = Field(min_length=1, description="Name of the rule.")
+
+
 class Quantity(Record):
     """A number with its range and its source; the unit is the suffix of the key that holds it."""
 
@@ -45,8 +63,16 @@ class Quantity(Record):
     high: float = Field(description="Highest plausible value.")
     source: str = Field(min_length=1, description="Key into the file's sources.")
     note: str | None = Field(default=None, description="Anything a reader should know about this number.")
-    origin: str | None = Field(default=None, alias="from", description="The number this one was derived from.")
-    rule: str | None = Field(default=None, description="How it was derived from it.")
+    origin: str | list[str | Fact] | None = Field(
+        default=None,
+        alias="from",
+        description="What this number was derived from: in words, or a list of references (PROFILE:path, :path in this"
+        " profile, dram/TYPE:field) and numbers from sources, which a named rule takes in this order.",
+    )
+    rule: str | Rule | None = Field(
+        default=None,
+        description="How it was derived: in words, or a named rule, which foldsim profile validate computes again.",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Quantity:
@@ -111,6 +137,17 @@ def quantities(record: BaseModel, path: tuple[str | int, ...] = ()) -> Iterator[
 
     for name in type(record).model_fields:
         yield from walk(getattr(record, name), (*path, name))
+
+
+def sources_of(quantity: Quantity) -> set[str]:
+    """Keys of the sources that a number names, those of the facts it is derived from too."""
+    facts = quantity.origin if isinstance(quantity.origin, list) else ()
+    return {quantity.source, *(fact.source for fact in facts if isinstance(fact, Fact))}
+
+
+def used_sources(record: BaseModel) -> set[str]:
+    """Keys of all sources that the numbers below a record name."""
+    return {key for _, quantity in quantities(record) for key in sources_of(quantity)}
 
 
 def dangling_sources(data: Any) -> Iterator[Problem]:

@@ -60,6 +60,15 @@ class Document:
         """The lines of the text, without line breaks."""
         return split_lines(self.text)
 
+    @property
+    def parts(self) -> tuple[Document, ...]:
+        """Every file that the data comes from, this one first."""
+        return (self,)
+
+    def home(self, path: Path) -> tuple[Document, Path]:
+        """Return the document in which the value at a path was written, and its path there."""
+        return self, path
+
 
 def read_yaml(path: str | os.PathLike[str]) -> Document:
     """Read one YAML document from a file.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -62,18 +63,19 @@ def collect_findings(
 def locate(document: Document, problem: Problem) -> Finding:
     """Give a problem its line and column.
 
-    Where the document has no value at the problem's path, the position is that of the nearest enclosing value.
+    Where the document has no value at the problem's path, the position is that of the nearest enclosing value. In a
+    document laid over another the file is the one in which the value was written.
     """
-    path = problem.path
-    position = document.key_positions.get(path) if problem.at_key else None
+    home, path = document.home(problem.path)
+    position = home.key_positions.get(path) if problem.at_key else None
     while position is None:
-        position = document.value_positions.get(path)
+        position = home.value_positions.get(path)
         if not path:
             break
         path = path[:-1]
     line, column = position if position is not None else (None, None)
     return Finding(
-        file=document.file,
+        file=home.file,
         line=line,
         column=column,
         path=format_path(problem.path),
@@ -81,12 +83,29 @@ def locate(document: Document, problem: Problem) -> Finding:
         allowed=problem.allowed,
         suggestion=problem.suggestion,
         severity=problem.severity,
-        snippet=excerpt(document.lines, line) if line is not None else None,
+        snippet=excerpt(home.lines, line) if line is not None else None,
     )
 
 
+def part_problems(document: Document, path: Path, model: type[BaseModel]) -> tuple[Any, list[Problem]]:
+    """Check the value at a path of a document against a model of its own; the instance, or None, and its problems.
+
+    For parts that the document's own model leaves open, such as the parameters of a rule.
+    """
+    data = document.data
+    for key in path:
+        data = data[key]
+    try:
+        return model.model_validate_json(json.dumps(data)), []
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)[:MAX_FINDINGS]
+    problems = explain_errors(model, data, errors, lambda inner: _source_at(document, (*path, *inner)))
+    return None, [replace(problem, path=(*path, *problem.path)) for problem in problems]
+
+
 def _source_at(document: Document, path: Path) -> str | None:
-    position = document.value_positions.get(path)
-    if position is None or position[0] > len(document.lines):
+    home, path = document.home(path)
+    position = home.value_positions.get(path)
+    if position is None or position[0] > len(home.lines):
         return None
-    return document.lines[position[0] - 1][position[1] - 1 :][:200]
+    return home.lines[position[0] - 1][position[1] - 1 :][:200]

@@ -1,0 +1,78 @@
+"""What each number of a profile usually is and where a data sheet says it: guide.csv, for validation and skeletons."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+_KEYED = "precisions"  # its keys are names, not fields
+PLACES: Final = {
+    "ProfileSpec": "",
+    "ComputeUnit": "compute_units",
+    "PrecisionRate": "compute_units.precisions",
+    "KernelLibrary": "compute_units.precisions.kernels",
+    "StreamPoint": "compute_units.precisions.kernels.stream_by_run",
+    "VectorUnit": "compute_units.vector",
+    "EfficiencyPoint": "compute_units.efficiency_by_rows",
+    "PowerLaw": "compute_units.power_law",
+    "MemoryLevel": "memory_levels",
+    "Background": "memory_levels.background",
+    "DramUse": "memory_levels.dram",
+    "System": "system",
+    "OperatingPoint": "operating_points",
+}
+"""Where the records of a profile stand."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One number of a profile: usual range of its nominal value, and where to find it."""
+
+    low: float
+    high: float
+    where: str
+
+
+@lru_cache(maxsize=1)
+def guide() -> dict[tuple[str, str], Entry]:
+    """Entries by field (without indices and names) and kind of memory, empty where all kinds are alike."""
+    text = files("foldsim.hardware").joinpath("guide.csv").read_text(encoding="utf-8")
+    return {
+        (row["field"], row["kind"]): Entry(float(row["typical_low"]), float(row["typical_high"]), row["where"])
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+def field_of(path: tuple[str | int, ...]) -> str:
+    """A path without list indices and names of number formats.
+
+    >>> field_of(("compute_units", 0, "precisions", "int8", "macs_per_cycle"))
+    'compute_units.precisions.macs_per_cycle'
+    """
+    before = ("", *path)
+    return ".".join(str(part) for last, part in zip(before, path, strict=False) if not _is_name(last, part))
+
+
+def _is_name(last: str | int, part: str | int) -> bool:
+    return isinstance(part, int) or last == _KEYED
+
+
+def entry_of(path: tuple[str | int, ...], kind: str = "") -> Entry | None:
+    """What is usual at a path; ``kind`` is that of the memory level."""
+    field = field_of(path)
+    return guide().get((field, kind)) or guide().get((field, ""))
+
+
+@lru_cache(maxsize=1)
+def advice() -> dict[tuple[str, str], str]:
+    """By record and key: what is usual, by kind of memory where kinds differ, and where to find it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for (field, kind), entry in guide().items():
+        place, _, key = field.rpartition(".")
+        record = next(name for name, path in PLACES.items() if path == place)
+        usual = f"{f'{kind}: u' if kind else 'U'}sually {entry.low:g} to {entry.high:g}."
+        found.setdefault((record, key), []).append(f"{usual} Where: {entry.where.rstrip('.')}.")
+    return {where: " ".join(told) for where, told in found.items()}
