@@ -38,7 +38,7 @@ sweep: $(RUN) ## run `foldsim sweep $(ARGS)`: the table, and where the results a
 test: $(DEV) ## everything that must pass: lint, import contracts, types, tests (ARGS go to pytest)
 	@$(run_lint)
 	@$(run_mypy)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(DEV) ## ruff check, ruff format --check and the import contracts
 	@$(run_lint)
@@ -52,6 +52,8 @@ docs: $(DEV) ## make the generated pages of docs/
 
 gallery: $(DEV) ## make the figures of plots/gallery/
 	@$(call run_script,$(GALLERY_SCRIPT))
+	@$(call run_script,plots/variants.py)
+	@$(call run_script,plots/compression.py)
 
 bench: $(DEV) ## measure the speed claims of benchmarks/
 	@$(call run_script,$(BENCH_SCRIPT))

@@ -16,19 +16,23 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS.parent / "simulator"))
+sys.path[:0] = [str(DOCS.parent / "simulator"), str(DOCS)]
 
+import validation_page  # noqa: E402
 from pydantic import AfterValidator, BaseModel  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
 from foldsim.explore.columns import columns  # noqa: E402
 from foldsim.explore.design_file import DesignFile  # noqa: E402
+from foldsim.explore.validation_targets import Group  # noqa: E402
 from foldsim.hardware.spec import ProfileSpec  # noqa: E402
 from foldsim.schema import quantity  # noqa: E402
 from foldsim.schema.quantity import Quantity  # noqa: E402
 from foldsim.units import unit_of  # noqa: E402
+from foldsim.workload.attention import ATTENTION_KINDS, Attention  # noqa: E402
 from foldsim.workload.layers import LAYER_KINDS, Layer  # noqa: E402
+from foldsim.workload.layers.convolution import Convolution  # noqa: E402
 from foldsim.workload.spec import WorkloadSpec  # noqa: E402
 
 NOTICE = "<!-- Made by docs/build.py. Do not edit: change the code and run `make docs`. -->"
@@ -57,8 +61,9 @@ GROUP_TITLES = {
     "time": "Time",
     "energy": "Energy",
     "power": "Power",
-    "saving": "Saving against the unfolded design",
+    "saving": "Saving against the plain design (unfolded, not compressed)",
     "validation": "Predictions beside published numbers, in `foldsim validate -o`",
+    "tipping": "Tipping points, in `foldsim tipping-point -o`",
 }
 
 VOCABULARY = (
@@ -139,13 +144,15 @@ def title_of(record: type[BaseModel]) -> str:
     """Heading of a record's section: ``ComputeUnit`` is ``Compute unit``."""
     if issubclass(record, Layer):
         return f"`{kind_of(record)}`"
+    if issubclass(record, Attention):
+        return f"attention `{kind_of(record)}`"
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", record.__name__.removesuffix("Spec"))
     return words.capitalize()
 
 
-def kind_of(layer: type[Layer]) -> str:
-    """The ``kind`` that names a layer in YAML."""
-    return str(get_args(layer.model_fields["kind"].annotation)[0])
+def kind_of(record: type[BaseModel]) -> str:
+    """The ``kind`` that names a layer or an attention variant in YAML."""
+    return str(get_args(record.model_fields["kind"].annotation)[0])
 
 
 def slug(heading: str) -> str:
@@ -172,6 +179,8 @@ def type_words(annotation: Any) -> tuple[str, list[str]]:
         kept = [a for a in args if a is not NoneType]
         if all(isinstance(a, type) and issubclass(a, Layer) for a in kept):
             return "[layer](#layer-kinds)", []
+        if all(isinstance(a, type) and issubclass(a, Attention) for a in kept):
+            return "[attention variant](#attention-variants)", []
         parts = [type_words(a) for a in kept]
         return " or ".join(dict.fromkeys(words for words, _ in parts)), [x for _, limits in parts for x in limits]
     if origin is list:
@@ -199,6 +208,8 @@ def default_words(field: FieldInfo) -> str:
         return "optional"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, Attention):
+        return f"`{{kind: {kind_of(type(value))}}}`"
     return f"`[{', '.join(map(str, value))}]`" if isinstance(value, list) else f"`{value}`"
 
 
@@ -321,6 +332,12 @@ def workload_page() -> str:
         f"### {title_of(kind)}\n\n{summary(kind)}\n\n{field_table(kind, tuple(Layer.model_fields))}"
         for kind in LAYER_KINDS
     ]
+    layers += [f"## {title_of(Convolution)}\n\n{summary(Convolution)}\n\n{field_table(Convolution)}"]
+    layers += [
+        "## Attention variants\n\nThe `attention` of an encoder layer; `kind` picks the section. What each is for:"
+        " [variants](variants/README.md)."
+    ]
+    layers += [f"### {title_of(kind)}\n\n{summary(kind)}\n\n{field_table(kind)}" for kind in ATTENTION_KINDS]
     return reference(
         "Workload reference",
         "Every field of a workload (`workloads/*.yaml`) and every layer kind. Unknown keys are errors. How to write"
@@ -359,11 +376,17 @@ def glossary_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def validation() -> str:
+    """docs/validation.md."""
+    return validation_page.page(NOTICE, "\n\n".join(record_sections(Group)).replace("\n## ", "\n### "))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "profile-reference.md": profile_page,
     "workload-reference.md": workload_page,
     "design-reference.md": design_page,
     "glossary.md": glossary_page,
+    "validation.md": validation,
 }
 
 
@@ -389,6 +412,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             (DOCS / name).write_text(PAGES[name](), encoding="utf-8", newline="\n")
             print(f"docs/{name}", file=sys.stderr)
+            if name == "validation.md":
+                validation_page.picture(DOCS / validation_page.PICTURE)
     return int(check and bool(stale))
 
 

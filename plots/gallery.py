@@ -41,6 +41,8 @@ class Picture:
         """The command that makes its rows."""
         if self.by == "validation":
             return "foldsim validate -o results.csv"
+        if self.by == "tipping":
+            return f"foldsim tipping-point {WORKLOAD} {' '.join(self.profiles)} -o results.csv"
         words = ["foldsim sweep", f"-w {WORKLOAD}", *(f"-p {name}" for name in self.profiles)]
         words.append(f"--fold {','.join(map(str, self.fold))}")
         if self.varied:
@@ -60,6 +62,7 @@ PICTURES = (
     Picture("saving-vs-chunk", fold=(1, 2, 4)),
     Picture("saving-map", fold=(1, 2, 4), profiles=_TWO, varied=_LEFT),
     Picture("tipping-points", fold=(1, 2, 4), profiles=_TWO, varied=_LEFT),
+    Picture("break-even", by="tipping"),
     Picture("sensitivity", by="term", profiles=("phone-npu", "pixel5-cpu", "gap9")),
     Picture("memory-vs-chunk", fold=(1, 2, 4)),
     Picture("residency", by="tensor", profiles=("phone-npu", "watch-npu", "gap9")),
@@ -83,6 +86,8 @@ def _rows(picture: Picture) -> Results:
     from foldsim.explore.engine import run
     from foldsim.explore.results import provenance
     from foldsim.explore.space import DesignSpace
+    from foldsim.explore.tipping import KEYS_LIMIT_TOKENS, METRICS, Pair
+    from foldsim.explore.tipping_rows import Question, tipping_columns
     from foldsim.explore.variants import SetAxis
     from foldsim.hardware.profile import load_profile
     from foldsim.workload.workload import load_workload
@@ -90,6 +95,11 @@ def _rows(picture: Picture) -> Results:
     workload, profiles = load_workload(WORKLOAD), [load_profile(name) for name in picture.profiles]
     if picture.by == "validation":
         return Results(consistency_rows(paper_consistency(workload, profiles)))
+    if picture.by == "tipping":
+        pairs = [Pair(workload.fold(2), workload, profile) for profile in profiles]
+        questions = [Question(p, "fold=2", "baseline", tuple(METRICS), p.check(), KEYS_LIMIT_TOKENS) for p in pairs]
+        origin = provenance(DesignSpace([workload], profiles), picture.command.split()[1:])
+        return Results(tipping_columns(questions), origin)
     sets = [SetAxis(*picture.varied)] if picture.varied else []
     space = DesignSpace([workload], profiles, fold=picture.fold, by=picture.by, sets=sets)
     return Results(run(space), provenance(space, picture.command.split()[1:]))

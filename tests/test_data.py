@@ -151,7 +151,12 @@ def test_the_wheel_holds_every_yaml(wheel_names, kind):
     prefix = f"foldsim/_data/{kind}/"
     carried = sorted(name.removeprefix(prefix) for name in wheel_names if name.startswith(prefix))
     assert carried
-    assert carried == sorted(path.name for path in (CHECKOUT / kind).glob("*.yaml"))
+    assert carried == sorted(path.relative_to(CHECKOUT / kind).as_posix() for path in (CHECKOUT / kind).rglob("*.yaml"))
+
+
+def test_the_wheel_holds_the_schemas(wheel_names):
+    carried = {name for name in wheel_names if name.startswith("foldsim/_data/schemas/")}
+    assert carried == {f"foldsim/_data/schemas/{path.name}" for path in (CHECKOUT / "schemas").glob("*.json")}
 
 
 def test_the_wheel_holds_the_whole_package_and_nothing_beside_it(wheel_names):

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foldsim.explore.design_file import sampling_of
 from foldsim.explore.engine import run
 from foldsim.explore.results import Results, provenance
 from foldsim.explore.simulation import Simulation, explain
-from foldsim.explore.space import DEFAULT_CHUNK_MS, DesignSpace, FoldOptions, SpaceError, parse_numbers
+from foldsim.explore.space import DesignSpace, FoldOptions, SpaceError, parse_numbers
 from foldsim.explore.variants import Scalar, SetAxis
 from foldsim.hardware.profile import Profile, load_profile
+from foldsim.workload.compression_text import parse_compression
 from foldsim.workload.workload import Workload, load_workload
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ def simulate(
     *,
     policy: str | None = None,
     placement: str = "auto",
+    sample: int | None = None,
+    method: str | None = None,
+    seed: int | None = None,
 ) -> Simulation:
     """Evaluate one design and explain it term by term.
 
@@ -65,6 +70,8 @@ def simulate(
     chunk_ms : chunk duration [ms]; the workload's own by default.
     policy : ``race-to-idle``, ``slowest-real-time`` or the name of an operating point; the profile's own by default.
     placement : ``auto``, ``dram`` or ``pinned:COMPONENT,...``.
+    sample : joint samples of every ranged number, for the ``..._sampled_...`` totals; drawn by ``method`` (``lhs``,
+        ``sobol`` or ``random``) from ``seed``.
 
     Raises
     ------
@@ -81,7 +88,19 @@ def simulate(
         else _numbers(chunk_ms, "chunk_ms")[0]
     )
     factor = chosen.spec.folding.factor if chosen.spec.folding else 1
-    return explain(DesignSpace([chosen], [chip], [chunk], [factor], policy=policy, placement=placement))
+    own = chosen.spec.compression
+    return explain(
+        DesignSpace(
+            [chosen],
+            [chip],
+            [chunk],
+            [factor],
+            policy=policy,
+            placement=placement,
+            compress=[own],
+            sampling=sampling_of(sample, method, seed),
+        )
+    )
 
 
 def sweep(
@@ -93,17 +112,24 @@ def sweep(
     fold_layers: str | None = None,
     fold_scope: str | None = None,
     fold_heads: str | None = None,
+    compress: str | Sequence[str] | None = None,
     policy: str | None = None,
     placement: str = "auto",
     sets: Mapping[str, Sequence[Scalar]] | None = None,
     by: str = "total",
+    sample: int | None = None,
+    method: str | None = None,
+    seed: int | None = None,
 ) -> pd.DataFrame:
     """Evaluate every combination and return the result columns as a DataFrame.
 
     Parameters
     ----------
+    compress : compressions, one design each, as ``--compress`` takes them: ``["none", "joiner=int4-g32"]``. None: none,
+        and the workload's own.
     sets : path -> values, as ``--set`` takes them: ``{"profile.memory_levels.dram.read_pj_per_byte": [60, 80]}``.
     by : ``total``, ``component``, ``op``, ``term``, ``level`` or ``tensor``.
+    sample, method, seed : as for :func:`simulate`.
 
     Raises
     ------
@@ -113,12 +139,14 @@ def sweep(
     space = DesignSpace(
         [_workload(w) for w in _many(workloads)],  # type: ignore[arg-type]
         [_profile(p) for p in _many(profiles)],  # type: ignore[arg-type]
-        DEFAULT_CHUNK_MS if chunk_ms is None else _numbers(chunk_ms, "chunk_ms"),
+        None if chunk_ms is None else _numbers(chunk_ms, "chunk_ms"),
         None if fold is None else [int(n) for n in _numbers(fold, "fold", whole=True)],
         fold_options=FoldOptions(fold_layers, fold_scope, fold_heads),
         policy=policy,
         placement=placement,
         by=by,
+        sampling=sampling_of(sample, method, seed),
         sets=[SetAxis(path, tuple(values)) for path, values in (sets or {}).items()],
+        compress=None if compress is None else [parse_compression(str(text)) for text in _many(compress)],
     )
     return Results(run(space), provenance(space, ["python"])).to_frame()

@@ -50,14 +50,6 @@ def test_simulate_refuses(foldsim: Foldsim, arguments: tuple[str, ...], told: st
     assert told in result.stderr
 
 
-def test_validate_prints_published_ranges_beside_predictions(foldsim: Foldsim) -> None:
-    result = foldsim("validate")
-    assert result.exit_code == 0, result.output
-    for told in ("12-24 %", "11-23 %", "0.91-0.96", "half", "all", "Assumptions:"):
-        assert told in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 120
-
-
 @pytest.mark.parametrize("kind", ["profile", "workload"])
 def test_lists_and_shows_everything_shipped(foldsim: Foldsim, kind: str) -> None:
     names = list(shipped("hw_profiles" if kind == "profile" else "workloads"))
@@ -143,14 +135,9 @@ def test_plot_refuses(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ..
 def test_schema_is_json_schema_of_the_format(foldsim: Foldsim, kind: str) -> None:
     schema = json.loads(foldsim(kind, "schema").stdout)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert {"name", "title", "sources"} <= set(schema["required"])
-
-
-def test_validate_writes_its_rows(foldsim: Foldsim, tmp_path: Path) -> None:
-    assert foldsim("validate", "-o", "v.csv").exit_code == 0
-    rows = read_results(tmp_path / "v.csv")
-    assert set(rows["target"].tolist()) == {"size saving", "power saving", "power saving / size saving"}
-    assert ((rows["predicted_low"] <= rows["predicted"]) & (rows["predicted"] <= rows["predicted_high"])).all()
+    assert {"name", "title"} <= set(schema["required"])
+    whole = schema["$defs"]["ProfileSpec"] if kind == "profile" else schema  # a derived profile needs less
+    assert {"name", "title", "sources"} <= set(whole["required"])
 
 
 def test_plot_of_one_chunk_size(foldsim: Foldsim, tmp_path: Path) -> None:

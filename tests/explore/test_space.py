@@ -175,7 +175,7 @@ def test_options_and_names_are_checked_together(tmp_path):
 def test_defaults_of_a_space():
     """Six chunk sizes, baseline and N = 2."""
     space = build_space({}, ["emformer-rnnt-base"], ["phone-npu"])
-    assert list(space.chunk_ms) == [40, 80, 160, 320, 640, 1280]
+    assert list(space.chunks(space.workloads[0].spec)) == [40, 80, 160, 320, 640, 1280]
     assert space.fold_factors(space.workloads[0].spec) == (1, 2)
     assert space.point_count() == 12
 
@@ -321,7 +321,7 @@ by: component
         encoding="utf-8",
     )
     space = build_space(read_design(path), [], [])
-    assert list(space.chunk_ms) == [40, 80, 120, 160]
+    assert list(space.chunks(space.workloads[0].spec)) == [40, 80, 120, 160]
     assert space.fold == [1, 4]
     assert space.fold_options == FoldOptions("1-10")
     assert [(a.path, a.values) for a in space.sets] == [("profile.system.idle_mw", (0, 3))]

@@ -15,6 +15,7 @@ from foldsim.explore.columns import columns
 from foldsim.explore.space import DesignSpace, FoldOptions, parse_set
 from foldsim.model.energy import busy_terms
 from foldsim.model.power import chunk_terms
+from foldsim.workload.compression_text import parse_compression
 
 CHUNKS_MS = (40.0, 160.0, 480.0, 1280.0)
 FOLD = (1, 2, 4)
@@ -94,6 +95,42 @@ def test_sums_hold_under_every_policy_and_placement(emformer, shipped_profile, p
 )
 def test_sums_hold_for_other_foldings(emformer, shipped_profile, options):
     check_sums(space_of(emformer, shipped_profile, fold_options=options))
+
+
+COMPRESSIONS = [
+    "all=int4-g32",
+    "encoder.attention=lowrank-64+int3,encoder=drop-every4,joiner=codebook",
+    "all=prune-0.8-run4-gated,encoder.feedforward=2:4-skips+qsq",
+]
+
+
+@pytest.mark.parametrize("text", COMPRESSIONS)
+def test_sums_hold_for_compressed_weights(emformer, shipped_profile, text):
+    """Components, ops, terms, levels and tensors; decoding is among the terms."""
+    space = space_of(emformer, shipped_profile, compress=[parse_compression(text)])
+    total = check_sums(space)
+    points = len(total["chunk_ms"])
+    terms, tensors = run(space, "term"), run(space, "tensor")
+    for name in ("power_mw", "power_low_mw", "power_high_mw", "energy_per_chunk_uj"):
+        assert_close(terms[name].reshape(points, -1).sum(axis=1), total[name], name)
+    laws = shipped_profile.spec.compute_units[0].power_law is not None
+    assert any(name.startswith("decode") for name in terms["term"]) != laws
+    stored = tensors["stored_bytes"].reshape(points, -1).sum(axis=1)
+    assert_close(stored, total["weights_bytes"] + total["state_bytes"], "stored_bytes")
+
+
+@pytest.mark.parametrize("text", COMPRESSIONS)
+def test_terms_of_a_compressed_design_add_up(emformer, shipped_profile, text):
+    """`simulate`; and what decoding takes is the same in the terms and in what it says of compression."""
+    result = explained(emformer.compress(text), shipped_profile, 160.0, 2)
+    t, terms = result.totals, result.power_terms
+    assert sum(x.power_mw for x in terms) == pytest.approx(t["power_mw"], rel=REL)
+    assert sum(x.low_mw for x in terms) == pytest.approx(t["power_low_mw"], rel=REL)
+    assert sum(x.high_mw for x in terms) == pytest.approx(t["power_high_mw"], rel=REL)
+    for name in ADDITIVE:
+        assert sum(result.ops[name]) == pytest.approx(t[name], rel=REL), name
+    decoding = sum(x.power_mw for x in terms if x.name.startswith("decode"))
+    assert sum(x.decode_per_chunk_uj for x in result.compression) == pytest.approx(decoding * 160, rel=REL)
 
 
 def test_profile_numbers_as_axes_add_up_too(emformer, load_profile):

@@ -8,6 +8,8 @@ from foldsim.explore.consistency import consistency_rows, paper_consistency
 from foldsim.explore.engine import run
 from foldsim.explore.results import Results, provenance
 from foldsim.explore.space import DesignSpace
+from foldsim.explore.tipping import METRICS, Pair
+from foldsim.explore.tipping_rows import Question, tipping_columns
 from foldsim.explore.variants import SetAxis
 from foldsim.hardware.profile import load_profile
 from foldsim.plotting import KINDS
@@ -93,11 +95,26 @@ def validation():
 
 
 @pytest.fixture(scope="session")
-def rows_for(by_op, by_term, by_level, by_tensor, by_left, by_policy, validation):
+def tipping():
+    """Tipping points of folding by two and of linear attention."""
+    workload = load_workload("emformer-rnnt-base")
+    designs = {"fold=2": workload.fold(2), "attention=favor": workload.with_attention("favor")}
+    profiles = [load_profile(name) for name in PROFILES]
+    questions = [
+        Question(Pair(design, workload, profile), text, "baseline", tuple(METRICS), CHUNKS, 65_536)
+        for profile in profiles
+        for text, design in designs.items()
+    ]
+    return Results(tipping_columns(questions), provenance(DesignSpace([workload], profiles), ["tipping-point"]))
+
+
+@pytest.fixture(scope="session")
+def rows_for(by_op, by_term, by_level, by_tensor, by_left, by_policy, validation, tipping):
     """The rows that a kind takes."""
 
     def rows(kind):
-        found = {"term": by_term, "level": by_level, "tensor": by_tensor, "validation": validation}
+        found = {"term": by_term, "level": by_level, "tensor": by_tensor}
+        found |= {"validation": validation, "tipping": tipping}
         varied = {"left_context_tokens": by_left, "policy": by_policy}
         known = KINDS[kind]
         return varied[known.varied[0]] if known.varied else found.get(known.by, by_op)

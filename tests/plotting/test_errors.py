@@ -105,7 +105,8 @@ def test_every_kind_can_be_drawn_or_says_how(kind, totals, rows_for):
         made = refused(totals, kind).split("Make them with: ")[1]
         option = KINDS[kind].varied[1] if KINDS[kind].varied else f"--by {KINDS[kind].by}"
         expected = f"foldsim sweep -w emformer-rnnt-base {option} -o results.csv"
-        assert made == ("foldsim validate -o results.csv" if KINDS[kind].by == "validation" else expected)
+        others = {"validation": "foldsim validate", "tipping": "foldsim tipping-point"}
+        assert made == (f"{others[KINDS[kind].by]} -o results.csv" if KINDS[kind].by in others else expected)
 
 
 def test_parts_of_designs_are_no_designs(by_term, by_level, by_tensor, validation):

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from foldsim.cli.guard import guarded
+from foldsim.cli.profile_app import profile_app
+from foldsim.cli.workload_app import workload_app
 
 app = typer.Typer(
     name="foldsim",
@@ -18,10 +20,6 @@ app = typer.Typer(
     help="Power, memory and latency of streaming speech recognisers on a chip, baseline or folded,"
     " before anything is trained.\n\nStart with: foldsim sweep",
 )
-profile_app = typer.Typer(
-    help="Hardware profiles: list, show, validate, schema.", no_args_is_help=True, rich_markup_mode=None
-)
-workload_app = typer.Typer(help="Workloads: list, show, validate, schema.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(profile_app, name="profile")
 app.add_typer(workload_app, name="workload")
 
@@ -68,6 +66,33 @@ Sets = Annotated[
     ),
 ]
 
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        metavar="N",
+        help="Draw N joint samples of every ranged number, timing and rates too, and give the 5 to 95 % bands of"
+        " latency, energy, power and saving.",
+    ),
+]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        "--method", metavar="METHOD", help="How --sample draws: lhs, sobol (needs SciPy) or random. [default: lhs]"
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="S", help="The same seed draws the same samples. [default: 0]"),
+]
+
+
+COMPRESS_HELP = (
+    "none, or rules COMPONENT[.CLASS]=METHOD[+METHOD] with commas between them, such as"
+    " joiner=int4-g32,encoder.feedforward=2:4. CLASS: attention, feedforward, convolution, recurrent, embedding,"
+    " linear. METHOD: int2..int8[-gN[-sB]], qsq, codebook-gN-bB, prune-0.5, 2:4, lowrank-R, drop-everyK, drop-1-3."
+)
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -102,7 +127,7 @@ def sweep(
     profile: Annotated[
         list[str] | None,
         typer.Option(
-            "--profile", "-p", metavar="NAME|FILE", help="Hardware profile; repeatable. [default: all shipped]"
+            "--profile", "-p", metavar="NAME|FILE", help="Hardware profile; repeatable. [default: one of each class]"
         ),
     ] = None,
     chunk_ms: Annotated[
@@ -119,6 +144,14 @@ def sweep(
     fold_layers: FoldLayers = None,
     fold_scope: FoldScope = None,
     fold_heads: FoldHeads = None,
+    compress: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULES",
+            help=f"Weight transformations; repeatable, one design each: {COMPRESS_HELP}"
+            " [default: none, and the workload's own]",
+        ),
+    ] = None,
     policy: Policy = None,
     placement: Placement = None,
     sets: Sets = None,
@@ -128,6 +161,9 @@ def sweep(
             metavar="LEVEL", help="Rows per design: total, component, op, term, level or tensor. [default: total]"
         ),
     ] = None,
+    sample: Sample = None,
+    method: Method = None,
+    seed: Seed = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write results to FILE.csv, .jsonl or .parquet."),
@@ -141,7 +177,7 @@ def sweep(
 ) -> None:
     """Predict power, memory and latency over chunk sizes, folding factors and chips.
 
-    With no arguments: the shipped Emformer transducer, baseline and folded, on every shipped chip; prints a table and
+    With no arguments: the shipped Emformer transducer, baseline and folded, on a chip of each class; prints a table and
     writes results and plots to foldsim-results/.
     """
     from foldsim.cli.sweep import run_sweep
@@ -156,10 +192,14 @@ def sweep(
             "fold_layers": fold_layers,
             "fold_scope": fold_scope,
             "fold_heads": fold_heads,
+            "compress": compress,
             "policy": policy,
             "placement": placement,
             "sets": sets,
             "by": by,
+            "sample": sample,
+            "method": method,
+            "seed": seed,
         },
         output,
         output_format,
@@ -179,9 +219,16 @@ def simulate(
     fold_layers: FoldLayers = None,
     fold_scope: FoldScope = None,
     fold_heads: FoldHeads = None,
+    compress: Annotated[
+        str | None,
+        typer.Option(metavar="RULES", help=f"Weight transformations: {COMPRESS_HELP} [default: the workload's own]"),
+    ] = None,
     policy: Policy = None,
     placement: Placement = None,
     sets: Sets = None,
+    sample: Sample = None,
+    method: Method = None,
+    seed: Seed = None,
     top: Annotated[
         int, typer.Option(min=0, metavar="COUNT", help="Ops to list, largest energy first; 0 lists all.")
     ] = 12,
@@ -189,9 +236,96 @@ def simulate(
 ) -> None:
     """Explain one design: where each milliwatt goes, what bounds each op, what lives where."""
     from foldsim.cli.simulate import run_simulate
+    from foldsim.explore.design_file import sampling_of
 
     run_simulate(
-        workload, profile, chunk_ms, fold, (fold_layers, fold_scope, fold_heads), policy, placement, sets, top, as_json
+        workload,
+        profile,
+        chunk_ms,
+        fold,
+        (fold_layers, fold_scope, fold_heads),
+        policy,
+        placement,
+        sets,
+        top,
+        as_json,
+        compress,
+        sampling_of(sample, method, seed),
+    )
+
+
+@app.command("tipping-point")
+@guarded
+def tipping_point(
+    workload: Annotated[str, typer.Argument(metavar="WORKLOAD", help="Shipped name or file.")] = "emformer-rnnt-base",
+    profile: Annotated[
+        list[str] | None, typer.Argument(metavar="PROFILE...", help="Shipped names or files. [default: phone-npu]")
+    ] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--variant",
+            metavar="TEXT",
+            help="What may pay: fold=2,fold_layers=1-10,fold_scope=attention+feedforward,fold_heads=keep_heads,"
+            " attention=favor,attention.features=266, compress=joiner:int4-g32; repeatable, one table each."
+            " [default: fold=2]",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT|WORKLOAD",
+            help="What it is compared with: another variant, another workload, or both: NAME,fold=2."
+            " [default: baseline]",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Of macs, energy, latency, memory. [default: all]"),
+    ] = None,
+    chunk_ms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Chunk sizes: 40:1280:40 (first:last:step) or 40,80,160. [default: those that foldsim sweep takes]",
+        ),
+    ] = None,
+    max_keys: Annotated[
+        int, typer.Option(min=1, max=1_000_000, metavar="TOKENS", help="Search up to so many keys.")
+    ] = 65_536,
+    policy: Policy = None,
+    placement: Placement = None,
+    sets: Sets = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the rows to FILE.csv, .jsonl or .parquet."),
+    ] = None,
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="What to print without -o: table, csv or jsonl. [default: table]"
+        ),
+    ] = None,
+) -> None:
+    """Find where folding, or any variant, starts and stops paying: in work, energy, latency and memory.
+
+    For every chunk size the left context grows from none; then the chunk grows at the workload's own left context.
+    """
+    from foldsim.cli.tipping import run_tipping
+
+    run_tipping(
+        workload,
+        profile or ["phone-npu"],
+        variant,
+        against,
+        metric,
+        chunk_ms,
+        max_keys,
+        policy,
+        placement,
+        sets,
+        output,
+        output_format,
     )
 
 
@@ -262,97 +396,21 @@ def report(
 @app.command()
 @guarded
 def validate(
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group", "-g", metavar="NAME|FILE", help="Group of targets; repeatable. [default: all that ship]"
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 if a group misses its tolerance, or cannot be predicted.")
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write the rows to FILE.csv, .jsonl or .parquet."),
     ] = None,
 ) -> None:
-    """Compare predictions with published claims; assumptions stand in the same table."""
+    """Compare predictions with what was measured or published: error, band, and a summary per group."""
     from foldsim.cli.validate import run_validate
 
-    run_validate(output)
-
-
-@profile_app.command("list")
-@guarded
-def profile_list() -> None:
-    """List the shipped profiles."""
-    from foldsim.cli.profiles import run_list
-
-    run_list()
-
-
-@profile_app.command("show")
-@guarded
-def profile_show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
-    sources: Annotated[bool, typer.Option("--sources", help="List the sources and what rests on each.")] = False,
-) -> None:
-    """Show a profile's numbers with their ranges and sources."""
-    from foldsim.cli.profiles import run_show
-
-    run_show(name, sources)
-
-
-@profile_app.command("validate")
-@guarded
-def profile_validate(
-    files: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")],
-) -> None:
-    """Check profiles; every finding with file, line and column. Exit 1 if there are errors."""
-    from foldsim.cli.checking import run_validate_files
-
-    run_validate_files("hw_profiles", files)
-
-
-@profile_app.command("schema")
-@guarded
-def profile_schema() -> None:
-    """Print the JSON Schema of profiles, for editors."""
-    from foldsim.cli.checking import print_schema
-
-    print_schema("hw_profiles")
-
-
-@workload_app.command("list")
-@guarded
-def workload_list() -> None:
-    """List the shipped workloads."""
-    from foldsim.cli.workloads import run_list
-
-    run_list()
-
-
-@workload_app.command("show")
-@guarded
-def workload_show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
-    chunk_ms: Annotated[float | None, typer.Option(metavar="MS", help="Chunk duration.")] = None,
-    fold: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Folding factor. [default: the workload's own]")
-    ] = None,
-) -> None:
-    """Show a workload's components and ops with shapes, parameters and MACs."""
-    from foldsim.cli.workloads import run_show
-
-    run_show(name, chunk_ms, fold)
-
-
-@workload_app.command("validate")
-@guarded
-def workload_validate(
-    files: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")],
-) -> None:
-    """Check workloads; every finding with file, line and column. Exit 1 if there are errors."""
-    from foldsim.cli.checking import run_validate_files
-
-    run_validate_files("workloads", files)
-
-
-@workload_app.command("schema")
-@guarded
-def workload_schema() -> None:
-    """Print the JSON Schema of workloads, for editors."""
-    from foldsim.cli.checking import print_schema
-
-    print_schema("workloads")
+    run_validate(group or [], strict, output)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from foldsim.cli.guard import stop
 from foldsim.cli.tables import count, number, paragraph, percent, shorten, size, table, yes_no
+from foldsim.explore.design_file import read_compressions
+from foldsim.explore.sampling import Sampling
 from foldsim.explore.simulation import Simulation, explain
 from foldsim.explore.space import DesignSpace, FoldOptions, SpaceError, parse_set
 from foldsim.explore.variants import apply_axis
 from foldsim.hardware.profile import load_profile
+from foldsim.units import PERCENT_PER_UNIT
 from foldsim.workload.workload import load_workload
 
 PARTS = {"compute": "compute", "onchip": "on-chip memory", "dram": "off-chip memory", "static": "static and idle"}
@@ -27,6 +31,8 @@ def run_simulate(
     sets: Sequence[str] | None,
     top: int,
     as_json: bool,
+    compress: str | None = None,
+    sampling: Sampling | None = None,
 ) -> None:
     """Evaluate and print."""
     workload, profile = load_workload(workload_name), load_profile(profile_name)
@@ -38,13 +44,24 @@ def run_simulate(
             workload = apply_axis(workload, axis)[0]
         else:
             profile = apply_axis(profile, axis)[0]
+    asked = read_compressions(None if compress is None else [compress])
     factor = fold if fold is not None else workload.spec.folding.factor if workload.spec.folding else 1
     chunk = workload.spec.streaming.chunk_tokens * workload.spec.token_ms if chunk_ms is None else chunk_ms
     options = FoldOptions(*fold_options)
     if any(fold_options) and factor == 1:
         raise SpaceError(["--fold-layers, --fold-scope and --fold-heads need --fold N with N above 1"])
     result = explain(
-        DesignSpace((workload,), (profile,), (chunk,), (factor,), options, policy=policy, placement=placement or "auto")
+        DesignSpace(
+            (workload,),
+            (profile,),
+            (chunk,),
+            (factor,),
+            options,
+            policy=policy,
+            placement=placement or "auto",
+            compress=asked or [workload.spec.compression],
+            sampling=sampling,
+        )
     )
     print(json.dumps(result.to_dict(), indent=1) if as_json else report(result, profile.spec.title, top))
 
@@ -52,7 +69,31 @@ def run_simulate(
 def report(result: Simulation, title: str, top: int) -> str:
     """The whole explanation as text."""
     blocks = [_summary(result, title), _power(result), _time(result), _homes(result), _ops(result, top)]
+    if result.compression:
+        blocks.insert(1, _compression(result))
     return "\n\n".join(blocks)
+
+
+def _compression(result: Simulation) -> str:
+    """What became of the compressed weights, and what decoding them takes."""
+    rows = [
+        [
+            f"{t.component} {t.tensors}",
+            shorten(t.methods, 28),
+            size(t.before_bytes),
+            size(t.after_bytes),
+            percent(t.after_bytes / t.before_bytes),
+            size(t.overhead_bytes),
+            f"{8 * t.after_bytes / t.before_params:.2f}",
+            number(t.decode_per_chunk_uj),
+        ]
+        for t in result.compression
+    ]
+    return (
+        "What compression did: matrices and tables, without biases and norms; overhead: scales, indices, codebooks,"
+        " padding\n"
+        + table(["weights", "by", "before", "after", "", "overhead", "bits", "decode uJ"], rows, left=(0, 1))
+    )
 
 
 def _summary(result: Simulation, title: str) -> str:
@@ -65,12 +106,15 @@ def _summary(result: Simulation, title: str) -> str:
     lines = [
         paragraph(f"{d['workload']} on {d['profile']}: {title}"),
         f"chunk {d['chunk_ms']:g} ms, {folded if d['fold_factor'] > 1 else 'baseline (not folded)'}",
+        *([paragraph(f"compression {d['compression']}")] if d["compression"] != "none" else []),
         f"operating point {d['operating_point']} (policy {d['policy']}), placement {d['placement']}",
         "",
-        f"power        {number(t['power_mw'])} mW  (range {number(t['power_low_mw'])} to {number(t['power_high_mw'])})",
+        f"power        {number(t['power_mw'])} mW  (range {number(t['power_low_mw'])} to {number(t['power_high_mw'])});"
+        f" {percent(t['power_assumption_ratio'])} of it rests on assumptions",
         f"energy       {number(t['energy_per_chunk_uj'])} uJ per chunk",
-        f"latency      {number(t['latency_ms'])} ms compute + {number(t['algorithmic_latency_ms'])} ms algorithmic;"
-        f" a word waits {number(t['user_perceived_latency_ms'])} ms on average",
+        f"latency      {number(t['latency_ms'])} ms compute (range {number(t['latency_low_ms'])} to"
+        f" {number(t['latency_high_ms'])}) + {number(t['algorithmic_latency_ms'])} ms algorithmic; a word waits"
+        f" {number(t['user_perceived_latency_ms'])} ms on average",
         f"real time    {yes_no(t['realtime'])}  (real-time factor {t['rtf']:.3f}); bound by {t['bottleneck']}",
         f"memory       {of('memory_bytes')} = {of('weights_bytes')} weights + {of('state_bytes')} state"
         f" + {of('activation_peak_bytes')} peak activations + runtime",
@@ -78,12 +122,31 @@ def _summary(result: Simulation, title: str) -> str:
         f"work         {count(t['macs_per_chunk'])} MACs and {of('dram_bytes_per_chunk')} off-chip traffic per chunk;"
         f" {count(t['params'])} parameters",
     ]
-    if d["fold_factor"] > 1:
+    if d["fold_factor"] > 1 or d["compression"] != "none":
         lines.append(
             f"saving       {percent(t['power_saving_ratio'])} power (range {percent(t['power_saving_low_ratio'])} to"
             f" {percent(t['power_saving_high_ratio'])}), {percent(t['memory_saving_ratio'])} memory"
         )
+    if "power_sampled_low_mw" in t:
+        lines += ["", _sampled(t)]
     return "\n".join(lines)
+
+
+def _sampled(t: Mapping[str, Any]) -> str:
+    """Bands of the joint samples."""
+    rows = [
+        [label, unit, *(number(scale * float(t[name.format(part)])) for part in ("", "sampled_low_", "sampled_high_"))]
+        for label, unit, name, scale in (
+            ("power", "mW", "power_{}mw", 1.0),
+            ("energy per chunk", "uJ", "energy_per_chunk_{}uj", 1.0),
+            ("latency", "ms", "latency_{}ms", 1.0),
+            ("saving", "%", "power_saving_{}ratio", PERCENT_PER_UNIT),
+        )
+    ]
+    share = percent(t["realtime_sampled_ratio"])
+    return f"Joint samples of every range (5 to 95 %); in real time in {share} of them\n" + table(
+        ["", "", "nominal", "low", "high"], rows, left=(0, 1)
+    )
 
 
 def _power(result: Simulation) -> str:

@@ -14,13 +14,15 @@ from foldsim.explore.space import DesignSpace
 MAX_LINES = 80
 LEGEND = """chunk and latency in ms; average power in mW; in brackets: what the profile's ranges allow
 (for the saving its own: both designs stand on one chip, so most of the uncertainty cancels)"""
+SAMPLED_LEGEND = """chunk and latency in ms; average power in mW; in brackets: 5 to 95 % of {count:,} joint samples
+(for the saving its own: both designs stand on one chip, so most of the uncertainty cancels)"""
 
 
 def sweep_table(results: Results, space: DesignSpace) -> str:
     """Text of the table, at most 100 columns wide (names of --set values may push it)."""
     if space.by != "total":
         return _cut([_parts_table(results)], len(results))
-    blocks = [_header(results)]
+    blocks = [_header(results, space)]
     for rows in _groups(results, space):
         blocks.append(_block(rows, space))
     blocks += _footnotes(results, space)
@@ -34,7 +36,7 @@ def _cut(blocks: list[str], rows: int) -> str:
     return "\n".join(lines)
 
 
-def _header(results: Results) -> str:
+def _header(results: Results, space: DesignSpace) -> str:
     folded = results["fold_factor"] > 1
     what = []
     if folded.any():
@@ -45,12 +47,15 @@ def _header(results: Results) -> str:
             f"{results['fold_heads'][first]}"
         )
     what += [f"policy {', '.join(sorted(set(results['policy'])))}", f"placement {results['placement'][0]}"]
-    return "; ".join(what) + "\n" + LEGEND
+    compressed = (results["compression"] != "none").any()
+    against = "savings against the design that is neither folded nor compressed\n" if compressed else ""
+    legend = LEGEND if space.sampling is None else SAMPLED_LEGEND.format(count=space.sampling.count)
+    return "; ".join(what) + "\n" + against + legend
 
 
 def _groups(results: Results, space: DesignSpace) -> Iterator[Results]:
-    """Rows of one workload, profile and --set combination at a time, in order."""
-    keys = ["workload", "profile", *(axis.path for axis in space.sets)]
+    """Rows of one workload, profile, --set combination and compression at a time, in order."""
+    keys = ["workload", "profile", "compression", *(axis.path for axis in space.sets)]
     labels = np.array(["\0".join(str(results[k][i]) for k in keys) for i in range(len(results))])
     for label in dict.fromkeys(labels.tolist()):
         yield results.where(labels == label)
@@ -60,12 +65,14 @@ def _block(rows: Results, space: DesignSpace) -> str:
     sets = "".join(f", {axis.path.split('.', 1)[1]} = {rows[axis.path][0]}" for axis in space.sets)
     profile = next(p for p in space.profiles if p.name == rows["profile"][0])
     params = sorted(set(rows["params"].tolist()), reverse=True)
+    compressed = rows["compression"][0] != "none"
     title = (
         f"{rows['workload'][0]} on {rows['profile'][0]}{sets} ({profile.spec.device_class}, grade {profile.spec.grade})"
         f"; {' / '.join(count(p) for p in params)} parameters"
+        + (f"; compression {rows['compression'][0]}" if compressed else "")
     )
     factors = set(rows["fold_factor"].tolist())
-    wide = len(factors) == 2 and 1 in factors and _paired(rows)
+    wide = len(factors) == 2 and 1 in factors and _paired(rows) and not compressed
     return f"\n{paragraph(title)}\n" + (_wide(rows) if wide else _long(rows))
 
 
@@ -75,12 +82,19 @@ def _paired(rows: Results) -> bool:
     return len(rows) % 2 == 0 and bool((factors[0::2] == 1).all() and (chunks[0::2] == chunks[1::2]).all())
 
 
+def _band(rows: Results, name: str, unit: str, i: int) -> tuple[float, float]:
+    """Ends of the sampled band where there is one, else those that the ranges allow."""
+    sampled = "sampled_" if f"{name}_sampled_low_{unit}" in rows.columns else ""
+    return rows[f"{name}_{sampled}low_{unit}"][i], rows[f"{name}_{sampled}high_{unit}"][i]
+
+
 def _power(rows: Results, i: int) -> str:
-    return f"{number(rows['power_mw'][i])} ({number(rows['power_low_mw'][i])}-{number(rows['power_high_mw'][i])})"
+    low, high = _band(rows, "power", "mw", i)
+    return f"{number(rows['power_mw'][i])} ({number(low)}-{number(high)})"
 
 
 def _saving(rows: Results, i: int) -> str:
-    low, high = rows["power_saving_low_ratio"][i], rows["power_saving_high_ratio"][i]
+    low, high = _band(rows, "power_saving", "ratio", i)
     band = f"{100 * low:.0f}-{100 * high:.0f}" if low >= 0 else f"{100 * low:.0f} to {100 * high:.0f}"
     return f"{100 * rows['power_saving_ratio'][i]:.0f} % ({band})"
 
@@ -115,7 +129,8 @@ def _long(rows: Results) -> str:
     points = len(set(rows["operating_point"].tolist())) > 1
     lines = []
     for i in range(len(rows)):
-        saving = "baseline" if rows["fold_factor"][i] == 1 else _saving(rows, i)
+        plain = rows["fold_factor"][i] == 1 and rows["compression"][i] == "none"
+        saving = "baseline" if plain else _saving(rows, i)
         line = [
             f"{rows['chunk_ms'][i]:g}",
             str(rows["fold_factor"][i]),
@@ -136,6 +151,8 @@ def _long(rows: Results) -> str:
 def _parts_table(results: Results) -> str:
     """One line per component, op, term, level or tensor group of every design."""
     shown = [(head, name, form) for head, name, form in PART_COLUMNS if name in results.columns]
+    if (results["compression"] == "none").all():
+        shown = [column for column in shown if column[1] != "compression"]
     if "dram_bytes_per_chunk" in results.columns:  # components and ops have a bottleneck of their own
         shown.append(("bound by", "bottleneck", _text))
     lines = [[form(results, name, i) for _, name, form in shown] for i in range(len(results))]
@@ -172,6 +189,7 @@ PART_COLUMNS: tuple[tuple[str, str, Callable[[Results, str, int], str]], ...] = 
     ("profile", "profile", _text),
     ("chunk", "chunk_ms", _plain),
     ("N", "fold_factor", _plain),
+    ("compression", "compression", _text),
     ("component", "component", _text),
     ("op", "op", _op),
     ("term", "term", _text),

@@ -64,12 +64,20 @@ def size(value: float) -> str:
     return text + "B" if text[-1].isalpha() else text + " B"
 
 
-def paragraph(text: str) -> str:
-    """Running text wrapped to the terminal, control characters made visible."""
+def paragraph(text: str, indent: int = 0) -> str:
+    """Running text wrapped to the terminal, control characters made visible; addresses stay whole."""
     import textwrap
 
     clean = "".join(c if c.isprintable() else " " for c in text)
-    return textwrap.fill(" ".join(clean.split()), WIDTH)
+    space = " " * indent
+    return textwrap.fill(
+        " ".join(clean.split()),
+        WIDTH,
+        initial_indent=space,
+        subsequent_indent=space,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def percent(ratio: float) -> str:

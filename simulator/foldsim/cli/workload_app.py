@@ -95,11 +95,14 @@ def workload_new(
 @guarded
 def workload_validate(
     files: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")],
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="text, json, or github for annotations in GitHub Actions.")
+    ] = "text",
 ) -> None:
     """Check workloads; every finding with file, line and column. Exit 1 if there are errors."""
     from foldsim.cli.checking import run_validate_files
 
-    run_validate_files("workloads", files)
+    run_validate_files("workloads", files, output_format=output_format)
 
 
 @workload_app.command("schema")

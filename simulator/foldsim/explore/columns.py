@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Group = Literal["by", "design", "size", "work", "verdict", "traffic", "time", "energy", "power", "saving", "validation"]
+Group = Literal[
+    "by", "design", "size", "work", "verdict", "traffic", "time", "energy", "power", "saving", "validation", "tipping"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

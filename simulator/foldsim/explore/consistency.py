@@ -26,6 +26,8 @@ PUBLISHED_POWER_TO_SIZE_RATIO = (0.91, 0.96)
 FACTOR = 2  # our assumption; the paper's N was not read
 SELECTIONS = ("half", "all")  # of the encoder layers; our assumption
 CHUNK_MS = 160.0  # our assumption
+DEFAULT_WORKLOAD = "emformer-rnnt-base"
+DEFAULT_PROFILES = ("phone-npu", "pixel5-cpu", "watch-npu", "coral-edge-tpu", "gap9")  # one of each kind
 
 
 @dataclass(frozen=True)
@@ -77,18 +79,22 @@ def paper_consistency(workload: Workload, profiles: Sequence[Profile]) -> list[C
     return rows
 
 
+def consistency_targets(row: Consistency) -> list[tuple[str, tuple[float, float], float, float, float]]:
+    """What the paper publishes, its range, and the prediction with its own range, of one variant."""
+    size, power = row.size_saving_ratio, row.power_saving_ratio
+    ends = (row.power_saving_low_ratio, row.power_saving_high_ratio)
+    return [
+        ("size saving", PUBLISHED_SIZE_SAVING_RATIO, size, size, size),
+        ("power saving", PUBLISHED_POWER_SAVING_RATIO, power, *ends),
+        ("power saving / size saving", PUBLISHED_POWER_TO_SIZE_RATIO, power / size, ends[0] / size, ends[1] / size),
+    ]
+
+
 def consistency_rows(rows: Sequence[Consistency]) -> dict[str, np.ndarray]:
     """Target by target: the published range beside the prediction with its own range, as result columns."""
     table: list[dict[str, Any]] = []
     for row in rows:
-        size, power = row.size_saving_ratio, row.power_saving_ratio
-        ends = (row.power_saving_low_ratio, row.power_saving_high_ratio)
-        targets: list[tuple[str, tuple[float, float], float, float, float]] = [
-            ("size saving", PUBLISHED_SIZE_SAVING_RATIO, size, size, size),
-            ("power saving", PUBLISHED_POWER_SAVING_RATIO, power, *ends),
-            ("power saving / size saving", PUBLISHED_POWER_TO_SIZE_RATIO, power / size, ends[0] / size, ends[1] / size),
-        ]
-        for target, published, predicted, low, high in targets:
+        for target, published, predicted, low, high in consistency_targets(row):
             table.append(
                 {
                     "group": "folding paper",

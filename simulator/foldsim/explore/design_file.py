@@ -8,11 +8,14 @@ from typing import Any
 
 from pydantic import Field
 
-from foldsim.explore.space import DEFAULT_CHUNK_MS, DesignSpace, FoldOptions, SpaceError, parse_numbers, parse_set
+from foldsim.explore.sampling import Sampling
+from foldsim.explore.space import DesignSpace, FoldOptions, SpaceError, parse_numbers, parse_set
 from foldsim.explore.variants import SetAxis
 from foldsim.hardware.profile import load_profile
 from foldsim.schema import InputError, read_yaml, validate_document
 from foldsim.schema.quantity import Record
+from foldsim.workload.compression import Compression
+from foldsim.workload.compression_text import CompressionTextError, parse_compression
 from foldsim.workload.workload import load_workload
 
 SetValues = float | int | str | bool
@@ -32,10 +35,18 @@ class DesignFile(Record):
     fold_layers: str | None = Field(default=None, description="all, 1-10, 1,4,7 or every:2.")
     fold_scope: str | None = Field(default=None, description="attention or attention+feedforward.")
     fold_heads: str | None = Field(default=None, description="keep_head_dim or keep_heads.")
+    compress: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Compressions, one design each: none, or rules such as joiner=int4-g32,encoder.feedforward=2:4.",
+    )
     policy: str | None = Field(default=None, description="race-to-idle, slowest-real-time or an operating point.")
     placement: str | None = Field(default=None, description="auto, dram or pinned:COMPONENT,...")
     sets: dict[str, list[SetValues]] | None = Field(default=None, description="Path -> values, as --set takes them.")
     by: str | None = Field(default=None, description="total, component, op, term, level or tensor.")
+    sample: int | None = Field(default=None, description="Joint samples of all ranged numbers, for bands.")
+    method: str | None = Field(default=None, description="How to draw them: lhs, sobol or random.")
+    seed: int | None = Field(default=None, description="The same seed draws the same samples; 0 by default.")
 
 
 def read_design(path: Path) -> dict[str, Any]:
@@ -81,7 +92,7 @@ def build_space(
             except LookupError as error:
                 problems.append(str(error))
     axes: dict[str, Any] = {}
-    for key, parse in (("chunk_ms", _chunks), ("fold", _factors), ("sets", _sets)):
+    for key, parse in (("chunk_ms", _chunks), ("fold", _factors), ("sets", _sets), ("compress", read_compressions)):
         try:
             axes[key] = parse(options.get(key))
         except SpaceError as error:
@@ -94,16 +105,27 @@ def build_space(
     space = DesignSpace(
         loaded["workloads"],
         loaded["profiles"],
-        axes["chunk_ms"] or DEFAULT_CHUNK_MS,
+        axes["chunk_ms"] or None,
         axes["fold"],
         folding,
         options.get("policy"),
         options.get("placement") or "auto",
         axes["sets"],
         options.get("by") or "total",
+        axes["compress"],
+        sampling_of(options.get("sample"), options.get("method"), options.get("seed")),
     )
     space.check()
     return space
+
+
+def sampling_of(count: int | None, method: str | None, seed: int | None) -> Sampling | None:
+    """The samples that options ask for; None where they ask for none."""
+    if count is None:
+        if method is not None or seed is not None:
+            raise SpaceError(["--method and --seed say how to draw samples; give --sample N too"])
+        return None
+    return Sampling(count, method or "lhs", seed or 0)
 
 
 def _chunks(given: str | list[float] | None) -> list[float] | None:
@@ -116,6 +138,20 @@ def _factors(given: str | list[int] | None) -> list[int] | None:
     if given is None or not isinstance(given, str):
         return given
     return [int(v) for v in parse_numbers(given, "--fold", whole=True)]
+
+
+def read_compressions(given: list[str] | None) -> list[tuple[Compression, ...]] | None:
+    """Compact texts as records; None where none are given. Tells every problem of every text at once."""
+    problems: list[str] = []
+    read = []
+    for text in given or ():
+        try:
+            read.append(parse_compression(text))
+        except CompressionTextError as error:
+            problems += [f"--compress: {problem}" for problem in error.problems]
+    if problems:
+        raise SpaceError(problems)
+    return read or None
 
 
 def _sets(given: list[str] | dict[str, list[SetValues]] | None) -> list[SetAxis]:

@@ -69,12 +69,19 @@ class Results:
 
 
 def provenance(space: DesignSpace, arguments: Sequence[str]) -> dict[str, Any]:
-    """What a result file says about its origin. No date and no folder, so that equal runs give equal bytes."""
-    inputs = [
+    """What a result file says about its origin. No date and no folder, so that equal runs give equal bytes.
+
+    An input that rests on other files (a profile that extends another) names them with their hashes in ``parts``; its
+    ``sha256`` covers all of them.
+    """
+    inputs: list[dict[str, Any]] = [
         {"kind": kind, "name": item.name, "file": Path(item.document.file).name, "sha256": item.sha256}
         for kind, items in (("workload", space.workloads), ("profile", space.profiles))
         for item in items
     ]
+    for entry, profile in zip(inputs[len(space.workloads) :], space.profiles, strict=True):
+        if len(files := profile.files()) > 1:
+            entry["parts"] = [{"file": file, "sha256": digest} for file, digest in files]
     return {"foldsim_version": __version__, "arguments": list(arguments), "inputs": inputs}
 
 
@@ -289,10 +296,20 @@ _TEXT_COLUMNS = {
     "fold_layers",
     "fold_scope",
     "fold_heads",
+    "compression",
     "bottleneck",
     "group",
     "target",
+    "quantity",
+    "measured_row",
+    "scope",
+    "fitted",
     "unit",
+    "variant",
+    "against",
+    "metric",
+    "over",
+    "verdict",
 }
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from foldsim import units as u
 from foldsim.explore.breakdown import op_rows, term_times
-from foldsim.explore.engine import evaluate_plan, plan_for, total_columns
+from foldsim.explore.compression_summary import Transformed, transformed
+from foldsim.explore.engine import evaluate_plan, plan_for, totals_of
 from foldsim.explore.space import DesignSpace
 from foldsim.model.energy import Term
 from foldsim.model.power import chunk_terms
+from foldsim.workload.compression_text import describe_compression
 from foldsim.workload.folding import describe_layers
 
 
@@ -49,6 +51,7 @@ class Simulation:
     time_terms_ms : time each roofline term would take alone, per chunk; overlap and idle are not in it.
     homes : where weights and state live.
     ops : columns of ``--by op``, one entry per op row, the idle system last.
+    compression : what became of each class of compressed weights; empty where nothing is compressed.
     """
 
     design: dict[str, Any]
@@ -57,6 +60,7 @@ class Simulation:
     time_terms_ms: dict[str, float]
     homes: list[Home]
     ops: dict[str, list[Any]]
+    compression: list[Transformed] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
@@ -67,6 +71,7 @@ class Simulation:
             "time_terms_ms": self.time_terms_ms,
             "homes": [vars(h) for h in self.homes],
             "ops": self.ops,
+            "compression": [vars(t) for t in self.compression],
         }
 
 
@@ -79,13 +84,15 @@ def explain(space: DesignSpace) -> Simulation:
         If the design cannot be evaluated; lists every reason.
     """
     space.check()
-    (workload,), (profile,), (chunk,) = space.workloads, space.profiles, space.chunk_ms
-    spec = workload.spec
+    (workload,), (profile,), (chunk,) = space.workloads, space.profiles, space.chunks(space.workloads[0].spec)
+    *_, entries = space.compressions(workload.spec)  # none, and the workload's own where it has one
+    spec = workload.spec.model_copy(update={"compression": list(entries)})
     (factor,) = space.fold_factors(spec)
     plan = plan_for(space, spec, (), profile)
-    lowered, result = evaluate_plan(space, plan, profile.bands(spec.precision.activations))
+    bands = profile.bands(spec.precision.activations)
+    lowered, result = evaluate_plan(space, plan, bands)
     at = int(np.flatnonzero(plan.wanted)[0])
-    totals = {name: _plain(values[at]) for name, values in total_columns(result, plan.baseline).items()}
+    totals = {name: _plain(values[at]) for name, values in totals_of(space, plan, bands, result).items()}
     rows = op_rows(result, lowered)
     count = len(lowered.rows) + 1
     mine = slice(at * count, (at + 1) * count)
@@ -124,6 +131,7 @@ def explain(space: DesignSpace) -> Simulation:
         "fold_layers": describe_layers(folding.layers) if folded else "none",
         "fold_scope": folding.scope if folded else "none",
         "fold_heads": folding.heads if folded else "none",
+        "compression": describe_compression(spec.compression),
         "operating_point": result.hardware.point_names[int(result.point[at])],
         "policy": space.policy or profile.spec.policy,
         "placement": space.placement,
@@ -135,6 +143,7 @@ def explain(space: DesignSpace) -> Simulation:
         dict(zip(result.bottleneck_names, spent.tolist(), strict=True)),
         homes,
         {name: values[mine].tolist() for name, values in rows.items()},
+        transformed(spec, round(chunk / spec.token_ms), factor, folding, result, at),
     )
 
 

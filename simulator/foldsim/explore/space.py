@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from foldsim.errors import UserError
+from foldsim.explore.sampling import Sampling
 from foldsim.explore.variants import SetAxis
 from foldsim.hardware.profile import Profile
 from foldsim.hardware.spec import POLICIES
 from foldsim.schema import Problem
+from foldsim.workload.compression import Compression
+from foldsim.workload.compression_check import told_problems
+from foldsim.workload.compression_text import describe_compression
 from foldsim.workload.folding import FoldHeads, FoldScope
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec, fold_problems
 from foldsim.workload.workload import Workload
@@ -63,21 +67,44 @@ class DesignSpace:
 
     workloads: Sequence[Workload]
     profiles: Sequence[Profile]
-    chunk_ms: Sequence[float] = DEFAULT_CHUNK_MS
+    chunk_ms: Sequence[float] | None = None  # None: each workload's own (see chunks)
     fold: Sequence[int] | None = None
     fold_options: FoldOptions = field(default_factory=FoldOptions)
     policy: str | None = None  # None: each profile's own
     placement: str = "auto"  # auto | dram | pinned:NAME,...
     sets: Sequence[SetAxis] = ()
     by: str = "total"
+    compress: Sequence[Sequence[Compression]] | None = None  # None: each workload's own (see compressions)
+    sampling: Sampling | None = None  # None: no bands from joint samples
 
     def fold_factors(self, workload: WorkloadSpec) -> tuple[int, ...]:
-        """Factors swept for a workload: as asked, or the baseline and the workload's own factor (else 2)."""
+        """Factors swept for a workload: as asked, or the baseline and the workload's own factor (else 2, if it can)."""
         if self.fold:
             return tuple(dict.fromkeys(self.fold))
         if workload.folding:
             return tuple(dict.fromkeys((1, workload.folding.factor)))
-        return DEFAULT_FOLD if workload.foldable_layers() else (1,)
+        asked = self.fold_options != FoldOptions()  # then what cannot be done is an error
+        able = asked or not any(
+            list(fold_problems(workload, self.fold_options.spec(workload, n), ())) for n in DEFAULT_FOLD if n > 1
+        )
+        return DEFAULT_FOLD if able else (1,)
+
+    def chunks(self, workload: WorkloadSpec) -> tuple[float, ...]:
+        """Chunk sizes swept for a workload [ms], ascending: as asked; else those it is published for; else those of the
+        usual ones that hold whole tokens; else multiples of its own."""
+        if self.chunk_ms is not None:
+            return tuple(sorted(set(self.chunk_ms)))
+        published = workload.streaming.chunk_tokens_published
+        if published:
+            return tuple(tokens * workload.token_ms for tokens in sorted(set(published)))
+        usual = tuple(c for c in DEFAULT_CHUNK_MS if chunk_problem(c, workload) is None)
+        own = workload.streaming.chunk_tokens * workload.token_ms
+        return usual or tuple(n * own for n in (1, 2, 4))
+
+    def compressions(self, workload: WorkloadSpec) -> tuple[tuple[Compression, ...], ...]:
+        """Compressions swept for a workload, () is none: as asked, or none and the workload's own."""
+        asked = [(), tuple(workload.compression)] if self.compress is None else [tuple(c) for c in self.compress]
+        return tuple({describe_compression(entries): entries for entries in asked}.values())
 
     def pinned(self, workload: WorkloadSpec) -> tuple[str, ...]:
         """Names of pinned components."""
@@ -96,9 +123,11 @@ class DesignSpace:
         for axis in self.sets:
             per_set *= len(axis.values)
         return (
-            sum(len(self.fold_factors(w.spec)) for w in self.workloads)
+            sum(
+                len(self.fold_factors(w.spec)) * len(self.chunks(w.spec)) * len(self.compressions(w.spec))
+                for w in self.workloads
+            )
             * len(self.profiles)
-            * len(self.chunk_ms)
             * per_set
         )
 
@@ -113,12 +142,12 @@ class DesignSpace:
                 f"two {kind}s are called {name!r}; results tell them apart by name, so rename one"
                 for name in sorted({n for n in names if names.count(n) > 1})
             ]
-        if not self.chunk_ms:
+        if self.chunk_ms is not None and not self.chunk_ms:
             problems.append("give at least one chunk size")
         problems += [f"--fold {n}: N is at least 1 (1 is the unfolded baseline)" for n in self.fold or () if n < 1]
         problems += [
             f"chunk of {c} ms: a chunk is a number above zero and at most {MAX_CHUNK_MS:g} ms"
-            for c in self.chunk_ms
+            for c in self.chunk_ms or ()
             if not 0 < c <= MAX_CHUNK_MS
         ]
         if not problems:
@@ -148,6 +177,14 @@ class DesignSpace:
             problems.append(f"placement {self.placement!r} is not known; allowed: auto, dram, pinned:COMPONENT,...")
         if self.by not in BY:
             problems.append(f"--by {self.by!r} is not known; allowed: {', '.join(BY)}")
+        if self.sampling is not None:
+            problems += self.sampling.problems()
+            if self.by != "total":
+                problems.append(f"--sample gives bands of whole designs; leave out --by {self.by}")
+            if self.point_count() * self.sampling.count > MAX_POINTS:
+                problems.append(
+                    f"{self.point_count():,} design points x {self.sampling.count:,} samples; at most {MAX_POINTS:,}"
+                )
         for axis in self.sets:
             if axis.target not in ("workload", "profile"):
                 problems.append(f"--set {axis.path}: paths start with workload. or profile.")
@@ -162,23 +199,25 @@ class DesignSpace:
 
 
 def _told(problem: Problem) -> str:
-    return problem.message + (f" (allowed: {problem.allowed})" if problem.allowed else "")
+    hint = f"; did you mean {problem.suggestion!r}?" if problem.suggestion else ""
+    return problem.message + hint + (f" (allowed: {problem.allowed})" if problem.allowed else "")
 
 
 def _workload_problems(space: DesignSpace, workload: Workload) -> list[str]:
     spec = workload.spec
     problems = [
-        f"chunk of {chunk:g} ms is no multiple of the {spec.token_ms:g} ms token of {spec.name}; nearest: "
-        + " or ".join(f"{x:g} ms" for x in _nearest(chunk, spec.token_ms))
-        for chunk in space.chunk_ms
-        if not is_multiple(chunk, spec.token_ms)
+        problem for problem in (chunk_problem(chunk, spec) for chunk in space.chunks(spec)) if problem is not None
     ]
-    for factor in space.fold_factors(spec):
-        if factor > 1:
-            problems += [
-                f"--fold {factor} on {spec.name}: {_told(p)}"
-                for p in fold_problems(spec, space.fold_options.spec(spec, factor), ())
-            ]
+    for entries in space.compressions(spec):
+        wrong = told_problems(spec, entries)
+        problems += [f"--compress on {spec.name}: {_told(p)}" for p in wrong]
+        remaining = spec if wrong else spec.model_copy(update={"compression": list(entries)})
+        for factor in space.fold_factors(spec):
+            if factor > 1:
+                problems += [
+                    f"--fold {factor} on {spec.name}: {_told(p)}"
+                    for p in fold_problems(remaining, space.fold_options.spec(spec, factor), ())
+                ]
     names = [component.name for component in spec.components]
     for name in space.pinned(spec):
         if name not in names:
@@ -192,6 +231,17 @@ def is_multiple(chunk_ms: float, token_ms: float) -> bool:
         return False
     tokens = chunk_ms / token_ms
     return tokens >= 0.5 and abs(tokens - round(tokens)) < 1e-6
+
+
+def chunk_problem(chunk_ms: float, workload: WorkloadSpec) -> str | None:
+    """Why a chunk size is not possible, or None; for one between two tokens, what is nearest."""
+    if is_multiple(chunk_ms, workload.chunk_step_ms):
+        why = workload.chunk_problem(round(chunk_ms / workload.token_ms))
+        return f"chunk of {chunk_ms:g} ms of {workload.name}: {why}" if why else None
+    step, tokens = workload.chunk_step_ms, workload.chunk_step_tokens
+    what = f"{step:g} ms token" if tokens == 1 else f"{step:g} ms between two runs of the slowest layer"
+    nearest = " or ".join(f"{x:g} ms" for x in _nearest(chunk_ms, step))
+    return f"chunk of {chunk_ms:g} ms is no multiple of the {what} of {workload.name}; nearest: {nearest}"
 
 
 def _nearest(chunk_ms: float, token_ms: float) -> list[float]:

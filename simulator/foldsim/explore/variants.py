@@ -155,20 +155,24 @@ class ProfileGroup:
     bands: Bands  # arrays over variants where there are axes
 
 
-def profile_groups(profile: Profile, axes: Sequence[SetAxis], precision: str) -> list[ProfileGroup]:
+def profile_groups(
+    profile: Profile, axes: Sequence[SetAxis], precision: str, apart: bool = False
+) -> list[ProfileGroup]:
     """The profile at every combination of the axes' values.
 
     Where the axes move numbers only, one group of arrays: each axis is evaluated alone and the numbers it moves are
     spread over the combinations, so that the cost grows with the sum of the axes' lengths. Axes that move the same
     number are combined one by one; an axis that changes the structure (a flag, a kind, the policy) makes a group per
-    combination.
+    combination, and so does ``apart``.
     """
     values = list(product(*(axis.values for axis in axes)))
     if not axes:
         return [ProfileGroup(profile, values, profile.bands(precision))]
     singles = [apply_axis(profile, axis) for axis in axes]
     try:
-        if any(_beyond_numbers(v.spec) != _beyond_numbers(profile.spec) for variants in singles for v in variants):
+        if apart or any(
+            _beyond_numbers(v.spec) != _beyond_numbers(profile.spec) for variants in singles for v in variants
+        ):
             raise StructureError
         stacks = [stack([v.bands(precision) for v in variants]) for variants in singles]
         return [ProfileGroup(profile, values, _spread(profile.bands(precision), stacks))]

@@ -134,6 +134,7 @@ class UnitParams:
     attention_values: tuple[Number, ...] = ()
     stream_run_bytes: tuple[Number, ...] = ()  # curve over the bytes of one run of weights
     stream_values: tuple[Number, ...] = ()  # share of the outermost level's bandwidth
+    stream_overlap_ratio: tuple[Number, ...] = ()  # of the outermost level with everything else
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,6 @@ class LevelParams:
     retention_mw: Number
     background_active_mw: Number  # DRAM only, already times the share charged to the workload
     background_idle_mw: Number
-    overlap_ratio: tuple[Number, ...] = ()  # its own; () = that of the compute unit
 
 
 @dataclass(frozen=True)

@@ -159,8 +159,9 @@ def times(
     """Roofline time of every op.
 
     ``t = max(terms) + (1 - overlap) (sum(terms) - max(terms)) + kernels x dispatch`` over matrix, vector and one
-    transfer term per level. Where levels have an overlap of their own, ``t = max(overlap x term) +
-    sum((1 - overlap) term) + kernels x dispatch``, which is the same where all overlaps are.
+    transfer term per level. Where the overlap s of the outermost level's transfers D was measured,
+    ``t = max(max(work, s D) + (1 - s) D, transfers of the other levels) + kernels x dispatch``, with matrix and vector
+    combined as above to work.
 
     Parameters
     ----------
@@ -190,18 +191,33 @@ def times(
             rate = rate * stream_ratio(ops, units)
         level_s.append(traffic.served_by(index) / (rate * clock_ratio if level.core_clock else rate))
     dispatch_s = ops.kernels * (dispatch_per_kernel(ops, units) / clock_ratio)
-    overlap = value("overlap_ratio")
-    if any(level.overlap_ratio for level in levels):
-        apart = (level.overlap_ratio[0] if level.overlap_ratio else overlap for level in levels)
-        hidden_s, shown_s = np.zeros_like(matrix_s), np.zeros_like(matrix_s)
-        for share, term in [(overlap, matrix_s), (overlap, vector_s), *zip(apart, level_s, strict=True)]:
-            np.maximum(hidden_s, share * term, out=hidden_s)
-            shown_s += (1.0 - share) * term
-        return Times(matrix_s, vector_s, tuple(level_s), dispatch_s, hidden_s + shown_s + dispatch_s)
     largest = np.maximum(matrix_s, vector_s)
     total = matrix_s + vector_s
     for term in level_s:
         np.maximum(largest, term, out=largest)
         total += term
-    total_s = largest + (1.0 - overlap) * (total - largest) + dispatch_s
+    overlap = value("overlap_ratio")
+    total_s = largest + (1.0 - overlap) * (total - largest)
+    if any(u.stream_overlap_ratio for u in units):
+        streamed = _streaming(matrix_s, vector_s, level_s, overlap, ops, units)
+        total_s = np.where(np.isnan(streamed), total_s, streamed)
+    total_s = total_s + dispatch_s
     return Times(matrix_s, vector_s, tuple(level_s), dispatch_s, total_s)
+
+
+def _streaming(
+    matrix_s: FloatArray,
+    vector_s: FloatArray,
+    level_s: Sequence[FloatArray],
+    overlap: FloatArray,
+    ops: OpTable,
+    units: Sequence[UnitParams],
+) -> FloatArray:
+    """Time of ops without dispatch where the overlap of the outermost transfers is known, NaN elsewhere (R, P)."""
+    share = per_op([(u.stream_overlap_ratio or (np.nan,))[0] for u in units], ops.unit, matrix_s.shape[1])
+    work = np.maximum(matrix_s, vector_s) + (1.0 - overlap) * np.minimum(matrix_s, vector_s)
+    *inner, outer = level_s
+    total = np.maximum(work, share * outer) + (1.0 - share) * outer
+    for term in inner:
+        total = np.maximum(total, term)
+    return total

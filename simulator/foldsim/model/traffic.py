@@ -97,12 +97,27 @@ def port_traffic(ops: OpTable, units: Sequence[UnitParams]) -> tuple[FloatArray,
     return inward, outward
 
 
+def _tile_room(ops: OpTable, placement: Placement, level: int) -> FloatArray:
+    """Bytes that tiles of what streams may take: the most of this level and those inside it (matrix_rows, P)."""
+    rows = ops.matrix_rows
+    free = np.zeros((rows, 1))
+    for i in range(level + 1):
+        usable = placement.usable_bytes[i]
+        taken = placement.resident_bytes[i] + ops.live_bytes[:rows] * (1.0 - placement.activation_outside[i][:rows])
+        free = np.maximum(free, np.maximum(usable - taken, STREAM_SHARE_RATIO * usable))
+    return free
+
+
 def boundary_traffic(
     ops: OpTable,
     placement: Placement,
     level: int,
 ) -> tuple[FloatArray, FloatArray]:
-    """Bytes across the boundary outside ``level`` (inward, outward), shape (R, P)."""
+    """Bytes across the boundary outside ``level`` (inward, outward), shape (R, P).
+
+    Tiles may be as large as the roomiest level up to here holds them: what an inner level keeps (registers and shared
+    memory of a GPU, larger than its cache) need not cross an outer boundary again.
+    """
     rows = ops.matrix_rows
     outside = placement.outside(level)
     act = placement.activation_outside[level]
@@ -112,9 +127,7 @@ def boundary_traffic(
     outputs = np.maximum(act, ops.output_outside)
     inward = ops.input_bytes * inputs + ops.table_bytes * weights + ops.state_read_bytes * state
     outward = ops.output_bytes * outputs + ops.state_write_bytes * state
-    usable = placement.usable_bytes[level]
-    room = usable - placement.resident_bytes[level] - ops.live_bytes[:rows] * (1.0 - act[:rows])
-    free = np.maximum(room, STREAM_SHARE_RATIO * usable)
+    free = _tile_room(ops, placement, level)
     is_weight = ops.second_is_weight[:, None]
     ratio = ops.second_state_ratio
     second = np.where(is_weight, weights[:rows], ratio * state[:rows] + (1.0 - ratio) * inputs[:rows])

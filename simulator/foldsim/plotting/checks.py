@@ -35,7 +35,10 @@ _SHOWN: dict[Level, str] = {
     "level": "one op at one memory level each",
     "tensor": "one group of tensors in one memory level each",
     "validation": "predictions beside published numbers",
+    "tipping": "tipping points",
 }
+# Rows of other commands than foldsim sweep, and the command.
+_COMMANDS: dict[Level | None, str] = {"validation": "foldsim validate", "tipping": "foldsim tipping-point"}
 
 
 def problem_of(results: Results, kind: PlotKind) -> str | None:
@@ -44,11 +47,11 @@ def problem_of(results: Results, kind: PlotKind) -> str | None:
         return f"{kind.name}: there are no rows to draw"
     level = level_of(results)
     if level not in _ENOUGH.get(kind.by, (kind.by,)):
-        needed = {None: "rows of whole designs", "validation": "the rows of foldsim validate"}
+        needed = {None: "rows of whole designs", **{by: f"the rows of {name}" for by, name in _COMMANDS.items()}}
         wanted = needed.get(kind.by, f"rows made with --by {kind.by}")
         made = command_for(results, kind.by, kind.varied[1] if kind.varied else "")
         return f"{kind.name} needs {wanted}; these rows are {_SHOWN[level]}. Make them with: {made}"
-    common = _DESIGN if kind.by != "validation" else ()
+    common = () if kind.by in _COMMANDS else _DESIGN
     missing = missing_columns(results, (*common, *kind.needs))
     if missing:
         what = f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
@@ -57,7 +60,7 @@ def problem_of(results: Results, kind: PlotKind) -> str | None:
     try:
         for name in (*common, *kind.needs, "realtime", "fits"):
             column_problem(results, name)
-        if kind.by == "validation":
+        if kind.by in _COMMANDS:
             return None
         if not (numbers(results, "chunk_ms") > 0).all():
             return f"{kind.name}: the column chunk_ms must hold numbers above 0"
@@ -99,8 +102,8 @@ def command_for(results: Results, by: Level | None, extra: str = "") -> str:
     """A command that makes rows like these at another ``--by`` level: from the recorded arguments, else from names."""
     import shlex
 
-    if by == "validation":
-        return "foldsim validate -o results.csv"
+    if by in _COMMANDS:
+        return f"{_COMMANDS[by]} -o results.csv"
     arguments = results.provenance.get("arguments")
     words = [str(word) for word in arguments] if isinstance(arguments, list) else []
     if words[:1] == ["sweep"]:

@@ -58,6 +58,8 @@ class PlotKind:
         """What makes the rows it needs, in short: options of ``foldsim sweep``, or another command."""
         if self.by == "validation":
             return "foldsim validate -o"
+        if self.by == "tipping":
+            return "foldsim tipping-point -o"
         words = [f"--by {self.by}"] if self.by else []
         words += ["--fold 1,2"] if self.folded else []
         words += [f"{self.varied[1].split('=')[0]}=..."] if self.varied else []
@@ -255,6 +257,33 @@ _ALL = (
         paired=True,
         over=(LEFT_CONTEXT,),
         varied=("left_context_tokens", SET_LEFT_CONTEXT),
+    ),
+    PlotKind(
+        "break-even",
+        "Keys at which a variant starts and stops paying",
+        "Up to how many keys does a variant pay, in work, energy, latency and memory, at each chunk size?",
+        "Below a solid line the variant pays, above a dashed one. Arrows stand where it pays (up) or costs (down) over "
+        "the whole search. The band holds the first crossing of energy for all that the profile's ranges allow. Where "
+        "the workload itself stands is dotted.",
+        (
+            "workload",
+            "variant",
+            "against",
+            "profile",
+            "policy",
+            "placement",
+            "metric",
+            "over",
+            "chunk_ms",
+            "verdict",
+            "keys_tokens",
+            "keys_low_tokens",
+            "keys_high_tokens",
+            "keys_limit_tokens",
+            "own_keys_tokens",
+        ),
+        "tipping",
+        _drawn_by("tipping", "break_even"),
     ),
     PlotKind(
         "policy-comparison",

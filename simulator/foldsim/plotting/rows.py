@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-Level = Literal["total", "component", "op", "term", "level", "tensor", "validation"]
+Level = Literal["total", "component", "op", "term", "level", "tensor", "validation", "tipping"]
 Label = tuple[tuple[str, ...], str, str]  # key of a folding, legend label, short label
 
 MAX_PANELS = 24
@@ -28,12 +28,13 @@ SYSTEM = "system"  # the component of idle time and waking
 _FOLDING = ("fold_factor", "fold_layers", "fold_scope", "fold_heads")
 _TEXT = (
     "workload", "profile", "component", "layer", "op", "term", "cause", "part", "level", "tensors", "policy",
-    "operating_point", "group", "target", "unit",
+    "operating_point", "compression", "group", "target", "unit", "placement", "variant", "against", "metric", "over",
+    "verdict",
 )  # fmt: skip
 # What tells the rows of one design apart, where each may stand only once.
 _WITHIN: dict[str, tuple[str, ...]] = {"total": (), "term": ("term",), "tensor": ("tensors", "level")}
 _FLAGS = ("realtime", "fits")
-_WHERE = ("workload", "profile", "policy", "placement")
+_WHERE = ("workload", "profile", "policy", "placement", "compression")
 
 
 class PlotError(UserError):
@@ -82,8 +83,8 @@ def as_results(rows: Results | pd.DataFrame) -> Results:
 
 
 _TOLD_BY: tuple[tuple[str, Level], ...] = (
-    ("predicted", "validation"), ("tensors", "tensor"), ("level", "level"), ("term", "term"), ("op", "op"),
-    ("component", "component"),
+    ("keys_tokens", "tipping"), ("predicted", "validation"), ("tensors", "tensor"), ("level", "level"),
+    ("term", "term"), ("op", "op"), ("component", "component"),
 )  # fmt: skip
 
 

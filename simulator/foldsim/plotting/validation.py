@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 DECADE = 10.0
 MAX_ROWS = 40
+MAX_PANELS = 9  # of published ranges; more targets than that are measurements, for a scatter
+MARGIN = 1.6  # of the axes of a scatter beyond the outermost number
+OTHER = "other"
+# Quantities with a panel of their own, and how their axis is labelled.
+QUANTITIES = {"latency": "Latency [ms]", "energy": "Energy [uJ]", "power": "Power [mW]"}
+GROUPED = 8  # groups that have a colour and a marker of their own
 
 
 def predicted_vs_measured(results: Results) -> Figure:
@@ -29,6 +35,8 @@ def predicted_vs_measured(results: Results) -> Figure:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    if "quantity" in results.columns and len(set(texts(results, "target"))) > MAX_PANELS:
+        return predicted_against_measured(results)
     groups = texts(results, "group") if "group" in results.columns else [""] * len(results)
     keys = list(zip(groups, texts(results, "target"), strict=True))
     targets = list(dict.fromkeys(keys))
@@ -50,6 +58,85 @@ def predicted_vs_measured(results: Results) -> Figure:
     ]
     legend(figure, entries)
     return figure
+
+
+def predicted_against_measured(results: Results) -> Figure:
+    """Every measured number against its prediction, on logarithmic axes: a panel each for latency, energy and power.
+
+    Published ranges are left out: they have panels of their own in a file of fewer targets.
+    """
+    from matplotlib.lines import Line2D
+
+    known = (numbers(results, "measured_low") == numbers(results, "measured_high")) & (
+        numbers(results, "predicted") > 0
+    )
+    rows = results.where(known)
+    names = np.array(texts(rows, "quantity"), dtype=object)
+    kinds = [kind for kind in QUANTITIES if (names == kind).any()]
+    figure, every = grid(len(kinds), "Predictions against measurements", 3.3)
+    groups = list(dict.fromkeys(texts(rows.where(np.isin(names, kinds)), "group")))
+    for axes, kind in zip(every, kinds, strict=True):
+        part = rows.where(names == kind)
+        _draw_scatter(axes, part, groups)
+        axes.set_xlabel(f"measured {QUANTITIES[kind][0].lower()}{QUANTITIES[kind][1:]}")
+        axes.set_ylabel(f"predicted {QUANTITIES[kind][0].lower()}{QUANTITIES[kind][1:]}")
+        axes.set_title(QUANTITIES[kind].split(" [")[0])
+        axes.set_label(kind)
+    entries: list[Entry] = [
+        (
+            Line2D(
+                [],
+                [],
+                linestyle="none",
+                marker=style.SERIES_MARKERS[i % GROUPED],
+                color=style.colour(style.SERIES_COLOURS[i % GROUPED]),
+                markersize=4.5,
+            ),
+            group,
+        )
+        for i, group in enumerate(groups)
+    ]
+    entries += [
+        (Line2D([], [], color=style.GREY, linewidth=0.8), "prediction = measurement"),
+        (Line2D([], [], marker="o", linestyle="none", color="black", markerfacecolor="white"), "measured outside"),
+    ]
+    legend(figure, entries)
+    return figure
+
+
+def _draw_scatter(axes: Axes, part: Results, groups: list[str]) -> None:
+    measured, predicted = numbers(part, "measured_low"), numbers(part, "predicted")
+    low, high = numbers(part, "predicted_low"), numbers(part, "predicted_high")
+    inside = np.array([str(value).lower() == "true" for value in part["inside"].tolist()])
+    owners = np.array(texts(part, "group"), dtype=object)
+    least = float(np.nanmin([measured, predicted, np.where(low > 0, low, predicted)])) / MARGIN
+    most = float(np.nanmax([measured, predicted, high])) * MARGIN
+    axes.plot([least, most], [least, most], color=style.GREY, linewidth=0.8, zorder=1, label="equal")
+    for i, group in enumerate(groups):
+        mine = owners == group
+        if not mine.any():
+            continue
+        ink = style.colour(style.SERIES_COLOURS[i % GROUPED])
+        axes.vlines(
+            measured[mine], np.maximum(low[mine], least), high[mine], color=ink, linewidth=1.0, alpha=0.6, zorder=2
+        )
+        for chosen, face in ((mine & inside, ink), (mine & ~inside, "white")):
+            axes.plot(
+                measured[chosen],
+                predicted[chosen],
+                linestyle="none",
+                marker=style.SERIES_MARKERS[i % GROUPED],
+                markersize=4.2,
+                color=ink,
+                markerfacecolor=face,
+                zorder=3,
+                label=group if face != "white" else "",
+            )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(least, most)
+    axes.set_ylim(least, most)
+    axes.grid(visible=True, axis="both")
 
 
 def row_names(part: Results) -> list[str]:

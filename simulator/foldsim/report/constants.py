@@ -111,8 +111,13 @@ def _space(mine: Results, workload: Any, profile: Profile) -> tuple[DesignSpace,
     """The designs of the rows, at the first value of every --set."""
     from foldsim.explore.space import DesignSpace, FoldOptions
     from foldsim.explore.variants import SetAxis, apply_axis
+    from foldsim.workload.compression_text import parse_compression
 
     known = columns()
+    compression = str(mine["compression"][0]) if "compression" in mine.columns else "none"
+    if "compression" in mine.columns:
+        mine = mine.where(mine["compression"] == compression)
+    workload = workload.compress(compression)
     for name in [name for name in mine.columns if name not in known]:
         value = mine[name].tolist()[0]
         axis = SetAxis(name, (value,))
@@ -136,6 +141,7 @@ def _space(mine: Results, workload: Any, profile: Profile) -> tuple[DesignSpace,
         options,
         policy=str(mine["policy"][0]) if "policy" in mine.columns else None,
         placement=str(mine["placement"][0]) if "placement" in mine.columns else "auto",
+        compress=[parse_compression(compression)],
     )
     space.check()
     return space, profile

@@ -21,6 +21,7 @@ _MORE_AXES = (
     "policy",
     "operating_point",
     "placement",
+    "compression",
     "weight_bits",
     "left_context_tokens",
     "right_context_tokens",

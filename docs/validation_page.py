@@ -1,0 +1,194 @@
+"""docs/validation.md: what `foldsim validate` finds, as a page with a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from foldsim import plotting
+from foldsim.cli.validate import measured_words, signed_percent, value_words
+from foldsim.explore.results import Results
+from foldsim.explore.validation import (
+    FOLDING_PAPER,
+    Row,
+    all_groups,
+    group_rows,
+    origin,
+    result_columns,
+    summary,
+    title_of,
+)
+from foldsim.explore.validation_targets import load_group
+
+PICTURE = "validation.png"
+KIND = "predicted-vs-measured"
+
+INTRO = """\
+Every number that somebody measured and that foldsim can express, beside what it predicts with the shipped profiles. `foldsim validate` makes these tables, `foldsim validate
+--strict` exits with 1 where a group misses its tolerance, `foldsim validate -o rows.csv` writes the rows.
+
+How to read them:
+
+* **error** is predicted / measured - 1; for a published range the distance to its nearest end, 0 inside it.
+* **band** holds nine in ten of 400 joint samples of every number in the profile that has a range, speeds too (each between its ends, its value the median). The measurement should
+  lie **inside** nine times in ten. Two designs of a ratio share the samples. Where nothing has a range there is no band.
+* **fitted** numbers are those that a constant of the profile was fitted on. They test nothing and count in no error or coverage. Everything else is prediction. At most
+  one energy constant and one latency efficiency per chip may be fitted, each on one named number; no constant belongs to a workload.
+* **one left out** is the median error that would be left if one factor per chip and quantity, fitted on all *other* numbers of that chip, scaled each prediction: what calibrating a chip buys.
+* **missed** counts numbers beyond the tolerance that the group states, and numbers that cannot be predicted.
+"""
+
+ADDING = """\
+A target is one entry of a file in `validation/`; a new group is a new file. The entry names workload, profile, operating point, chunk and what was measured, under which
+conditions, and the source:
+
+```yaml
+  - id: stm32u575-160mhz-kws
+    row: tiny_v1.3_NUCLEO_U575ZI_Q_kws
+    device: STM32U575 Cortex-M33
+    conditions: 160 MHz
+    source: tiny-v1.3
+    profile: stm32u575
+    operating_point: 160mhz
+    measured:
+      - {quantity: latency_ms, value: 28.9948}
+      - {quantity: energy_uj, value: 664.424}
+```
+
+What all targets of a file share stands under `defaults`. `sets` changes numbers as `--set` does, `components` and `per` pick what was timed, `mode: busy` leaves sleep out, `excludes` leaves out memories that
+the meter does not see, `against` with `form: ratio` or `saving` compares two designs. A model or chip that does not ship may stand beside the group's file, in `validation/workloads/` or
+`validation/hw_profiles/`. If a constant of the profile was fitted on a number, say so under `fitted`. A measurement that cannot be predicted goes under `omitted` with the reason.
+Try it with `foldsim validate --group FILE.yaml`; errors are told by line and column.
+
+The fields of a file:
+"""
+
+MODEL_LIMITS = "What the model leaves out in general is listed in [model.md](model.md#12-what-is-not-modelled)."
+
+
+def page(notice: str, fields: str) -> str:
+    """The text of the page; ``fields`` describes the format of a group."""
+    rows = {name: group_rows(name) for name in all_groups()}
+    flat = [row for part in rows.values() for row in part]
+    parts = [notice, "# Validation", INTRO.strip(), "## Summary", _summary(rows), _coverage(flat)]
+    parts += [f"![Predictions against measurements of latency, energy and power]({PICTURE})", "## Where it is wrong"]
+    parts += [
+        "Every number outside its band or beyond its tolerance, largest error first within its group.",
+        MODEL_LIMITS,
+    ]
+    for name, part in rows.items():
+        parts += _misses(name, part)
+    parts += ["## Groups"]
+    for name, part in rows.items():
+        parts += _group(name, part)
+    parts += ["## Adding a target", ADDING.strip(), fields]
+    return "\n\n".join(parts) + "\n"
+
+
+def picture(path: Path) -> None:
+    """Draw the scatter of the page."""
+    rows = [row for name in all_groups() for row in group_rows(name)]
+    results = Results(result_columns(rows), origin(all_groups(), ["validate"]))
+    plotting.save(plotting.draw(results, KIND), path)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join([*lines, *("| " + " | ".join(cells) + " |" for cells in rows)])
+
+
+def _share(value: float) -> str:
+    return "" if value != value else f"{100 * value:.0f} %"
+
+
+def _summary(rows: dict[str, list[Row]]) -> str:
+    flat = [row for part in rows.values() for row in part]
+    lines = []
+    for name, part in rows.items():
+        s = summary(name, part, flat)
+        lines.append(
+            [
+                f"[{name}](#{name})",
+                str(s.rows_count),
+                str(s.fitted_count),
+                _share(s.median_error_ratio),
+                _share(s.worst_error_ratio),
+                "" if s.bias_ratio != s.bias_ratio else signed_percent(s.bias_ratio),
+                f"{s.covered_count} of {s.banded_count}" if s.banded_count else "",
+                _share(s.left_out_ratio),
+                str(s.missed_count),
+            ]
+        )
+    head = ["group", "numbers", "fitted", "median error", "worst", "bias", "in band", "one left out", "missed"]
+    return _table(head, lines)
+
+
+def _coverage(rows: Sequence[Row]) -> str:
+    s = summary("all", rows)
+    fitted = [f"{r.target} ({r.quantity}: {r.fitted})" for r in rows if r.fitted]
+    said = (
+        f"Of {s.banded_count} measured numbers that nothing was fitted on and whose prediction has a band, {s.covered_count}"
+        f" ({_share(s.coverage_ratio)}) lie inside; nine in ten should."
+    )
+    told = "Fitted: " + "; ".join(fitted) + "." if fitted else "No number of these tables was fitted on."
+    return f"{said}\n\n{told}"
+
+
+def _misses(name: str, rows: Sequence[Row]) -> list[str]:
+    found = sorted((r for r in rows if r.notable), key=lambda r: -abs(r.error_ratio) if not r.problem else 0.0)
+    why = None if name == FOLDING_PAPER else load_group(name).misses
+    if not found:
+        return []
+    parts = [f"**{name}.** {why}" if why else f"**{name}.**"]
+    lines = []
+    for row in found:
+        error = "not predicted" if row.problem else signed_percent(row.error_ratio)
+        place = "beyond tolerance" if row.within is False else "outside the band"
+        both = " and outside the band" if row.within is False and not row.inside and not row.problem else ""
+        lines.append(
+            f"* {_label(name, row)}, {row.quantity}: {error}, {row.problem or place + both}."
+            + (f" {row.why}" if row.why else "")
+        )
+    return [*parts, "\n".join(lines)]
+
+
+def _label(name: str, row: Row) -> str:
+    return f"{row.profile}, {row.fold_layers} layers folded" if name == FOLDING_PAPER else row.target
+
+
+def _group(name: str, rows: Sequence[Row]) -> list[str]:
+    parts = [f"### {name}", f"**{title_of(name)}.**"]
+    if name != FOLDING_PAPER:
+        group = load_group(name)
+        parts[-1] += f" {group.summary.strip()}"
+        parts.append(
+            "Sources: " + "; ".join(f"{s.title} ({s.url})" if s.url else s.title for s in group.sources.values()) + "."
+        )
+        if group.tolerance_ratio:
+            told = ", ".join(f"{q.rsplit('_', 1)[0]} {_share(t)}" for q, t in group.tolerance_ratio.items())
+            parts.append(f"Tolerance: {told}.")
+    lines = []
+    for r in rows:
+        banded = (
+            f"{value_words(r.predicted_low, r.unit)} to {value_words(r.predicted_high, r.unit)}" if r.banded else ""
+        )
+        lines.append(
+            [
+                _label(name, r),
+                "" if name == FOLDING_PAPER else f"`{r.profile}` {r.operating_point}".strip() if r.profile else "",
+                r.quantity,
+                measured_words(r),
+                value_words(r.predicted, r.unit),
+                signed_percent(r.error_ratio),
+                banded,
+                "" if not (r.banded or r.is_range) else "yes" if r.inside else "**no**",
+                "fitted" if r.fitted else "**beyond**" if r.within is False else "",
+            ]
+        )
+    head = ["target", "profile", "quantity", "measured", "predicted", "error", "band", "inside", "tolerance"]
+    parts.append(_table(head, lines))
+    if name != FOLDING_PAPER and load_group(name).omitted:
+        parts.append(
+            "Not predicted:\n\n" + "\n".join(f"* {o.device}. {o.reason.strip()}" for o in load_group(name).omitted)
+        )
+    return parts

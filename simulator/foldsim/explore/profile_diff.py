@@ -1,0 +1,206 @@
+"""Two profiles side by side: what differs, and what each difference alone does to the power of a reference sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from foldsim.errors import UserError
+from foldsim.explore.engine import evaluate_plan, plan_for
+from foldsim.explore.space import DesignSpace, SpaceError
+from foldsim.explore.variants import SetAxis, apply_axis
+from foldsim.hardware.numbers import numbers_by_name
+from foldsim.hardware.profile import Profile
+from foldsim.hardware.spec import ProfileSpec
+from foldsim.model.evaluate import Bands
+from foldsim.schema.quantity import Quantity
+from foldsim.workload.workload import Workload
+
+NOT_COMPARED = ("extends", "removes", "name", "title", "summary", "sources", "calibration")
+Value = Quantity | str | bool | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One parameter that differs; None where one of the two has no such thing.
+
+    Attributes
+    ----------
+    path : as ``--set`` spells it, by the names of the first profile.
+    ratio : second over first, of numbers above zero.
+    effect_ratio : mean power of the reference sweep on the first profile with this parameter of the second, over that
+        on the first, less one; None where it cannot be told alone.
+    """
+
+    path: str
+    first: Value
+    second: Value
+    ratio: float | None = None
+    effect_ratio: float | None = None
+
+
+@dataclass(frozen=True)
+class ProfileDiff:
+    """All differences, largest effect first, and the mean power of the reference sweep on both.
+
+    Attributes
+    ----------
+    problem : why there are no powers, or none of the second profile; empty if there are.
+    """
+
+    differences: list[Difference]
+    designs: int
+    first_mw: float | None
+    second_mw: float | None
+    problem: str = ""
+
+
+def profile_diff(first: Profile, second: Profile, workload: Workload) -> ProfileDiff:
+    """Compare two profiles on a reference sweep: the workload's default designs at the default chunk sizes."""
+    problems: list[str] = []
+    power = _try(lambda: _mean_power_of(first, workload), problems)
+    other = _try(lambda: _mean_power_of(second, workload), problems)
+    found = list(_differences(first.spec, _renamed(second.spec, first.spec)))
+    if power is not None:
+        effects = _Effects(first, workload, power)
+        found = [effects.with_effect(difference) for difference in found]
+    found.sort(key=lambda d: -abs(d.effect_ratio or 0.0))
+    return ProfileDiff(
+        found, len(_plan(first, workload)[1].chunk_ms) if power else 0, power, other, "\n".join(problems)
+    )
+
+
+def _try(evaluate: Callable[[], float], problems: list[str]) -> float | None:
+    try:
+        return evaluate()
+    except SpaceError as error:
+        problems += error.problems
+        return None
+
+
+def _plan(profile: Profile, workload: Workload) -> tuple[DesignSpace, Any]:
+    space = DesignSpace([workload], [profile])
+    space.check()
+    return space, plan_for(space, workload.spec, (), profile)
+
+
+def _mean_power_of(profile: Profile, workload: Workload) -> float:
+    return _Effects(profile, workload, 1.0).mean_power(profile, {})
+
+
+# ---- what differs --------------------------------------------------------------------------------------------------
+
+
+def _renamed(spec: ProfileSpec, like: ProfileSpec) -> ProfileSpec:
+    """A profile whose items are called as those of another one where only one of a list is left unmatched."""
+    changes = {}
+    for key in ("compute_units", "memory_levels", "operating_points"):
+        ours, theirs = getattr(spec, key), getattr(like, key)
+        known = {item.name for item in theirs}
+        left = [item for item in ours if item.name not in known]
+        free = [item.name for item in theirs if item.name not in {x.name for x in ours}]
+        if len(left) == len(free) == 1:
+            changes[key] = [x.model_copy(update={"name": free[0]}) if x is left[0] else x for x in ours]
+    return spec.model_copy(update=changes)
+
+
+def _differences(first: ProfileSpec, second: ProfileSpec) -> Iterator[Difference]:
+    ours, theirs = dict(_leaves(first)), dict(_leaves(second))
+    items = [_items(spec) for spec in (first, second)]
+    alone = [(path, value) for path, value in items[0].items() if path not in items[1]]
+    alone_there = [(path, value) for path, value in items[1].items() if path not in items[0]]
+    yield from (Difference(path, value, None) for path, value in alone)
+    yield from (Difference(path, None, value) for path, value in alone_there)
+    lonely = tuple(path + "." for path, _ in (*alone, *alone_there))
+    for path in dict.fromkeys((*ours, *theirs)):
+        if path.startswith(lonely) and lonely:
+            continue
+        one, other = ours.get(path), theirs.get(path)
+        if isinstance(one, Quantity) and isinstance(other, Quantity):
+            if (one.value, one.low, one.high) != (other.value, other.low, other.high):
+                yield Difference(path, one, other, other.value / one.value if one.value else None)
+        elif one != other:
+            yield Difference(path, one, other)
+
+
+def _items(spec: ProfileSpec) -> dict[str, Value]:
+    """Units, levels and points, by path."""
+    lists = {key: getattr(spec, key) for key in ("compute_units", "memory_levels", "operating_points")}
+    return {f"{key}.{item.name}": "there" for key, items in lists.items() for item in items}
+
+
+def _leaves(record: BaseModel, prefix: str = "") -> Iterator[tuple[str, Value]]:
+    """Every number and every plain value below a record, by path; absent ones are left out."""
+    for key in type(record).model_fields:
+        if prefix or key not in NOT_COMPARED:
+            yield from _leaf(getattr(record, key), f"{prefix}{key}")
+
+
+def _leaf(value: Any, path: str) -> Iterator[tuple[str, Value]]:
+    if isinstance(value, Quantity):
+        yield path, value
+    elif isinstance(value, BaseModel):
+        yield from _leaves(value, path + ".")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaf(item, f"{path}.{name}")
+    elif isinstance(value, list) and any(isinstance(item, BaseModel) for item in value):
+        for index, item in enumerate(value):
+            yield from _leaf(item, f"{path}.{getattr(item, 'name', index)}")
+    elif isinstance(value, list):
+        yield path, ", ".join(map(str, value))
+    elif value is not None and not path.endswith(".name"):
+        yield path, value
+
+
+# ---- what it does --------------------------------------------------------------------------------------------------
+
+
+class _Effects:
+    """The reference sweep on a profile, with one parameter at a time changed."""
+
+    def __init__(self, profile: Profile, workload: Workload, power_mw: float) -> None:
+        self.profile = profile
+        self.workload = workload
+        self.power_mw = power_mw
+        self.names = set(numbers_by_name(profile.spec))
+        self.precision = workload.spec.precision.activations
+        # The clock stands twice in a profile; the two change together, and the effect stands at the first unit.
+        self.clock = f"compute_units.{profile.spec.compute_units[0].name}.clock_hz"
+        self.reference = f"operating_points.{profile.spec.reference_operating_point}.frequency_hz"
+
+    def mean_power(self, profile: Profile, numbers: dict[str, float]) -> float:
+        """Mean of the average power over the sweep's designs, with some numbers changed [mW]."""
+        space, plan = _plan(profile, self.workload)
+        hardware = profile.hardware(self.precision, numbers)
+        _, result = evaluate_plan(space, plan, Bands(hardware, hardware, hardware))
+        return float(np.mean(result.nominal.power_mw[plan.wanted]))
+
+    def with_effect(self, difference: Difference) -> Difference:
+        """The difference with its effect, where it can be had alone."""
+        power = self._power_with(difference)
+        effect = None if power is None else power / self.power_mw - 1.0
+        return Difference(difference.path, difference.first, difference.second, difference.ratio, effect)
+
+    def _power_with(self, difference: Difference) -> float | None:
+        path, value = difference.path, difference.second
+        if value is None or difference.first is None or path == self.reference or _follows(path):
+            return None
+        if isinstance(value, Quantity):
+            numbers = dict.fromkeys((path, self.reference) if path == self.clock else (path,), value.value)
+            return self.mean_power(self.profile, numbers) if path in self.names else None
+        try:
+            (variant,) = apply_axis(self.profile, SetAxis(f"profile.{path}", (value,)))
+            return self.mean_power(variant, {})
+        except (UserError, LookupError):
+            return None
+
+
+def _follows(path: str) -> bool:
+    """Whether a parameter acts through others only: that of a DRAM by type, from which its level is filled."""
+    parts = path.split(".")
+    return parts[0] == "memory_levels" and parts[2:3] == ["dram"]

@@ -1,0 +1,90 @@
+"""The runtime under test: the library whose kernels run the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foldsim.errors import UserError
+from foldsim.hardware.measurement.timing import Work
+
+RuntimeName = Literal["numpy", "torch", "onnxruntime"]
+RUNTIMES: tuple[RuntimeName, ...] = ("numpy", "torch", "onnxruntime")
+Array = NDArray[np.float32]
+
+# Element-wise operators that are timed, and the work in each by foldsim's own counts (docs/model.md, section 2):
+# exponentials, divisions, multiply-adds and comparisons per element.
+ELEMENTWISE: dict[str, tuple[int, int, int, int]] = {
+    "add": (0, 0, 1, 0),
+    "multiply": (0, 0, 1, 0),
+    "layer_norm": (0, 0, 4, 0),
+    "divide": (0, 1, 0, 0),
+    "relu": (0, 0, 0, 1),
+    "softmax": (1, 0, 3, 1),
+    "gelu": (1, 0, 4, 0),
+    "sigmoid": (1, 0, 1, 0),
+}
+
+
+class RuntimeMissingError(UserError):
+    """The runtime that was asked for is not installed."""
+
+
+class Runtime(Protocol):
+    """What the measurement asks of a library. Every method makes work that can be run again and again."""
+
+    name: str
+    versions: dict[str, str]  # libraries that decide the speed, with their versions
+    precisions: tuple[str, ...]  # fp32 first
+
+    def products(self, weights: Sequence[Array], precision: str) -> Callable[[int], Work]:
+        """Layers with square weights (w, w), one after another: a function of their rows. An array may recur."""
+        ...
+
+    def elementwise(self, operator: str, rows: int, width: int, count: int) -> Work:
+        """One operator of ELEMENTWISE on a tensor (rows, width), ``count`` times."""
+        ...
+
+    def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> tuple[Work, int]:
+        """Layers as in ``products`` with a block of tiny ops after each, and the number of foldsim ops in one block.
+
+        Blocks: ``none``; ``vector`` (layer norm, GELU, addition, softmax); ``attention`` (from queries, keys and values
+        to the context over cached keys and values, masked); ``linear`` (layers of width TINY).
+        """
+        ...
+
+
+TINY = 16  # width of the layers that time the overhead of a call: their work is nothing beside it
+TINY_HEADS = 2
+TINY_CACHE = 4  # cached keys
+
+
+def open_runtime(name: str, threads: int) -> Runtime:
+    """The runtime of that name on so many threads.
+
+    Raises
+    ------
+    RuntimeMissingError
+        If it is not installed; says how to install it.
+    """
+    try:
+        if name == "torch":
+            from foldsim.hardware.measurement.runtime_torch import TorchRuntime
+
+            return TorchRuntime(threads)
+        if name == "onnxruntime":
+            from foldsim.hardware.measurement.runtime_onnx import OnnxRuntime
+
+            return OnnxRuntime(threads)
+    except ImportError as error:
+        packages = {"torch": "torch", "onnxruntime": "onnx onnxruntime"}[name]
+        raise RuntimeMissingError(
+            f"the runtime {name} needs {error.name or name}, which is not installed here: pip install {packages}\n"
+            "or measure with --runtime numpy"
+        ) from None
+    from foldsim.hardware.measurement.runtime_numpy import NumpyRuntime
+
+    return NumpyRuntime(threads)

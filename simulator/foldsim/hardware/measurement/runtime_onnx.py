@@ -1,0 +1,155 @@
+"""ONNX Runtime on the CPU, fp32 and dynamic int8."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from foldsim.hardware.measurement.runtime import TINY, TINY_CACHE, TINY_HEADS, Array
+from foldsim.hardware.measurement.timing import Work
+
+_OPSET, _IR = 20, 10
+_NODES = {
+    "add": ("Add", True),
+    "multiply": ("Mul", True),
+    "divide": ("Div", True),
+    "relu": ("Relu", False),
+    "softmax": ("Softmax", False),
+    "gelu": ("Gelu", False),
+    "sigmoid": ("Sigmoid", False),
+}
+
+
+class OnnxRuntime:
+    """One graph per case, run by one session."""
+
+    name = "onnxruntime"
+    precisions: tuple[str, ...] = ("fp32", "int8")
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self.versions = {"ONNX Runtime": onnxruntime.__version__}
+
+    def products(self, weights: Sequence[Array], precision: str) -> Callable[[int], Work]:
+        graph = _Graph()
+        x = graph.input("x", ["rows", weights[0].shape[1]])
+        names = {id(w): graph.constant(np.ascontiguousarray(w.T)) for w in weights}
+        for w in weights:
+            x = graph.node("MatMul", x, names[id(w)])
+        session = self._session(graph, [x], precision)
+        return lambda rows: _run(session, {"x": _array(rows, weights[0].shape[1])})
+
+    def elementwise(self, operator: str, rows: int, width: int, count: int) -> Work:
+        graph = _Graph()
+        x = graph.input("x", [rows, width])
+        other = graph.constant(_factors(rows, width)) if _NODES.get(operator, ("", False))[1] else ""
+        for _ in range(count):
+            if operator == "layer_norm":
+                x = graph.node("LayerNormalization", x, graph.constant(np.ones(width, np.float32)))
+            else:
+                name, binary = _NODES[operator]
+                x = graph.node(name, x, other) if binary else graph.node(name, x)
+        return _run(self._session(graph, [x], "fp32"), {"x": _array(rows, width)})
+
+    def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> tuple[Work, int]:
+        graph = _Graph()
+        x, tiny = graph.input("x", [rows, weights[0].shape[1]]), graph.input("tiny", [rows, TINY])
+        ops = 0
+        for w in weights:
+            x = graph.node("MatMul", x, graph.constant(np.ascontiguousarray(w.T)))
+            tiny, ops = _block(graph, tiny, block, rows)
+        feeds = {"x": _array(rows, weights[0].shape[1]), "tiny": _array(rows, TINY)}
+        return _run(self._session(graph, [x, graph.node("Identity", tiny)], precision), feeds), ops
+
+    def _session(self, graph: _Graph, outputs: list[str], precision: str) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only
+        model = graph.model(outputs)
+        content = _quantised(model) if precision == "int8" else model.SerializeToString()
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _run(session: Any, feeds: dict[str, Array]) -> Work:
+    return lambda: session.run(None, feeds)
+
+
+class _Graph:
+    """A graph under construction; names of tensors are counted up."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+        self._inputs: list[Any] = []
+
+    def input(self, name: str, shape: list[int | str]) -> str:
+        self._inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        return name
+
+    def constant(self, value: np.ndarray[Any, Any]) -> str:
+        name = f"c{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        name = f"t{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def model(self, outputs: Sequence[str]) -> Any:
+        results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+        graph = helper.make_graph(self._nodes, "measured", self._inputs, results, self._constants)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
+
+
+def _quantised(model: Any) -> bytes:
+    """The model with dynamically quantised products with weights."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "int8.onnx"
+        quantize_dynamic(model, target, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
+        return onnx.load(target).SerializeToString()
+
+
+def _array(rows: int, width: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).standard_normal((rows, width), dtype=np.float32)
+
+
+def _factors(rows: int, width: int) -> Array:
+    """Numbers near one, so that chains of products and quotients neither grow nor vanish."""
+    return (np.float32(1) + np.float32(0.01) * _array(rows, width, seed=1)).astype(np.float32)
+
+
+def _block(graph: _Graph, x: str, block: str, rows: int) -> tuple[str, int]:
+    """Tiny ops behind ``x``, and as how many of foldsim's they count."""
+    if block == "none":
+        return x, 0
+    if block == "linear":
+        for seed in (2, 3):
+            x = graph.node("MatMul", x, graph.constant(_array(TINY, TINY, seed) / np.float32(TINY)))
+            x = graph.node("Add", x, graph.constant(_array(1, TINY, 4)[0]))
+        return x, 2
+    if block == "vector":
+        norm = graph.node("LayerNormalization", x, graph.constant(np.ones(TINY, np.float32)))
+        return graph.node("Softmax", graph.node("Add", graph.node("Gelu", norm), x)), 4
+    width = TINY // TINY_HEADS
+    heads = graph.constant(np.array([-1, TINY_HEADS, width], np.int64))
+    parts = []
+    for seed in (0, 2, 3):
+        whole = x if not seed else graph.node("Concat", graph.constant(_array(TINY_CACHE, TINY, seed)), x, axis=0)
+        parts.append(graph.node("Transpose", graph.node("Reshape", whole, heads), perm=[1, 2, 0] if seed == 2 else [1, 0, 2]))
+    scaled = graph.node("Mul", parts[0], graph.constant(np.array(width**-0.5, np.float32)))
+    mask = graph.constant(np.zeros((rows, TINY_CACHE + rows), np.float32))
+    scores = graph.node("Add", graph.node("MatMul", scaled, parts[1]), mask)
+    context = graph.node("MatMul", graph.node("Softmax", scores), parts[2])
+    flat = graph.constant(np.array([-1, TINY], np.int64))
+    return graph.node("Reshape", graph.node("Transpose", context, perm=[1, 0, 2]), flat), 3

@@ -1,0 +1,119 @@
+"""PyTorch in eager mode, fp32 and dynamic int8."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch  # noqa: TID253 - this module is imported only where PyTorch is the runtime under test
+
+from foldsim.hardware.measurement.runtime import TINY, TINY_CACHE, TINY_HEADS, Array
+from foldsim.hardware.measurement.timing import Work
+
+_F = torch.nn.functional
+_OPERATORS: dict[str, Any] = {
+    "add": lambda x, y: x + y,
+    "multiply": lambda x, y: x * y,
+    "divide": lambda x, y: x / y,
+    "relu": lambda x, _: _F.relu(x),
+    "softmax": lambda x, _: _F.softmax(x, dim=-1),
+    "gelu": lambda x, _: _F.gelu(x),
+    "sigmoid": lambda x, _: torch.sigmoid(x),
+    "layer_norm": lambda x, _: _F.layer_norm(x, x.shape[-1:]),
+}
+
+
+class TorchRuntime:
+    """Modules as a model would hold them, in inference mode."""
+
+    name = "torch"
+    precisions: tuple[str, ...] = ("fp32", "int8")
+
+    def __init__(self, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self.versions = {"PyTorch": torch.__version__}
+        if torch.backends.mkl.is_available():
+            self.versions["MKL"] = "as built in"
+        if torch.backends.quantized.engine == "none":
+            self.precisions = ("fp32",)
+
+    def products(self, weights: Sequence[Array], precision: str) -> Callable[[int], Work]:
+        made = {id(w): _layer(w, precision) for w in weights}
+        layers = [made[id(w)] for w in weights]
+
+        def of(rows: int) -> Work:
+            x = _tensor(rows, weights[0].shape[1])
+
+            def work() -> None:
+                with torch.inference_mode():
+                    for layer in layers:
+                        layer(x)
+
+            return work
+
+        return of
+
+    def elementwise(self, operator: str, rows: int, width: int, count: int) -> Work:
+        run, x, y = _OPERATORS[operator], _tensor(rows, width), _tensor(rows, width, seed=1)
+
+        def work() -> None:
+            with torch.inference_mode():
+                for _ in range(count):
+                    run(x, y)
+
+        return work
+
+    def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> tuple[Work, int]:
+        layers = [_layer(w, precision) for w in weights]
+        x = _tensor(rows, weights[0].shape[1])
+        blocks = [_block(block, rows, precision) for _ in weights]
+
+        def work() -> None:
+            with torch.inference_mode():
+                for layer, (run, _) in zip(layers, blocks, strict=True):
+                    layer(x)
+                    run()
+
+        return work, blocks[0][1]
+
+
+def _tensor(rows: int, width: int, seed: int = 0) -> Any:
+    return torch.randn(rows, width, generator=torch.Generator().manual_seed(seed))
+
+
+def _layer(weights: Array, precision: str) -> Any:
+    layer = torch.nn.Linear(weights.shape[1], weights.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weights))
+    layer = layer.eval()
+    if precision == "int8":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecation of the quantisation that this measures
+            return torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(layer), {torch.nn.Linear})[0]
+    return layer
+
+
+def _block(block: str, rows: int, precision: str) -> tuple[Work, int]:
+    """Tiny ops, and as how many of foldsim's they count."""
+    x = _tensor(rows, TINY)
+    if block == "none":
+        return (lambda: None), 0
+    if block == "linear":
+        first, second = (_layer(_tensor(TINY, TINY, seed).numpy(), precision) for seed in (2, 3))
+        return (lambda: second(first(x))), 2
+    if block == "vector":
+        norm, gelu = torch.nn.LayerNorm(TINY), torch.nn.GELU()
+        return (lambda: _F.softmax(gelu(norm(x)) + x, dim=-1)), 4
+    cache_key, cache_value = _tensor(TINY_CACHE, TINY, 2), _tensor(TINY_CACHE, TINY, 3)
+    mask = torch.zeros(rows, TINY_CACHE + rows, dtype=torch.bool)
+    width = TINY // TINY_HEADS
+
+    def attention() -> Any:
+        key, value = torch.cat([cache_key, x]), torch.cat([cache_value, x])
+        q, k, v = (each.contiguous().view(-1, TINY_HEADS, width).transpose(0, 1) for each in (x, key, value))
+        scores = torch.bmm(q * width**-0.5, k.transpose(1, 2)).masked_fill(mask.unsqueeze(0), -1.0e8)
+        context = torch.bmm(_F.softmax(scores, dim=-1), v)
+        return context.transpose(0, 1).contiguous().view(-1, TINY), key[-TINY_CACHE:], value[-TINY_CACHE:]
+
+    return attention, 3
