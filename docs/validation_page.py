@@ -9,11 +9,13 @@ from foldsim import plotting
 from foldsim.cli.validate import measured_words, signed_percent, value_words
 from foldsim.explore.results import Results
 from foldsim.explore.validation import (
+    FOLDING_MISSES,
     FOLDING_PAPER,
     Row,
     all_groups,
     group_rows,
     origin,
+    quantity_name,
     result_columns,
     summary,
     title_of,
@@ -24,23 +26,27 @@ PICTURE = "validation.png"
 KIND = "predicted-vs-measured"
 
 INTRO = """\
-Every number that somebody measured and that foldsim can express, beside what it predicts with the shipped profiles. `foldsim validate` makes these tables, `foldsim validate
---strict` exits with 1 where a group misses its tolerance, `foldsim validate -o rows.csv` writes the rows.
+Every number that somebody measured and that foldsim can express, beside what it predicts with the shipped profiles.
+`foldsim validate` makes these tables, `foldsim validate --strict` exits with 1 where a group misses its tolerance,
+`foldsim validate -o rows.csv` writes the rows.
 
 How to read them:
 
 * **error** is predicted / measured - 1; for a published range the distance to its nearest end, 0 inside it.
-* **band** holds nine in ten of 400 joint samples of every number in the profile that has a range, speeds too (each between its ends, its value the median). The measurement should
-  lie **inside** nine times in ten. Two designs of a ratio share the samples. Where nothing has a range there is no band.
-* **fitted** numbers are those that a constant of the profile was fitted on. They test nothing and count in no error or coverage. Everything else is prediction. At most
-  one energy constant and one latency efficiency per chip may be fitted, each on one named number; no constant belongs to a workload.
-* **one left out** is the median error that would be left if one factor per chip and quantity, fitted on all *other* numbers of that chip, scaled each prediction: what calibrating a chip buys.
+* **band** holds nine in ten of 400 joint samples of every number in the profile that has a range, speeds too (each
+  between its ends, its value the median). The measurement should lie **inside** nine times in ten. Two designs of a
+  ratio share the samples. Where nothing has a range there is no band.
+* **fitted** numbers are those that a constant of the profile was fitted on. They test nothing and count in no error
+  or coverage. Everything else is prediction. At most one energy constant and one latency efficiency per chip may be
+  fitted, each on one named number; no constant belongs to a workload.
+* **one left out** is the median error that would be left if one factor per chip and quantity, fitted on all *other*
+  numbers of that chip, scaled each prediction: what calibrating a chip buys.
 * **missed** counts numbers beyond the tolerance that the group states, and numbers that cannot be predicted.
 """
 
 ADDING = """\
-A target is one entry of a file in `validation/`; a new group is a new file. The entry names workload, profile, operating point, chunk and what was measured, under which
-conditions, and the source:
+A target is one entry of a file in `validation/`; a new group is a new file. The entry names workload, profile,
+operating point, chunk and what was measured, under which conditions, and the source:
 
 ```yaml
   - id: stm32u575-160mhz-kws
@@ -55,10 +61,13 @@ conditions, and the source:
       - {quantity: energy_uj, value: 664.424}
 ```
 
-What all targets of a file share stands under `defaults`. `sets` changes numbers as `--set` does, `components` and `per` pick what was timed, `mode: busy` leaves sleep out, `excludes` leaves out memories that
-the meter does not see, `against` with `form: ratio` or `saving` compares two designs. A model or chip that does not ship may stand beside the group's file, in `validation/workloads/` or
-`validation/hw_profiles/`. If a constant of the profile was fitted on a number, say so under `fitted`. A measurement that cannot be predicted goes under `omitted` with the reason.
-Try it with `foldsim validate --group FILE.yaml`; errors are told by line and column.
+What all targets of a file share stands under `defaults`. `sets` changes numbers as `--set` does, `components` and
+`per` pick what was timed, `mode: busy` leaves sleep out, `excludes` leaves out memories that the meter does not see,
+`against` with `form: ratio` or `saving` compares two designs. A model or chip that does not ship may stand beside the
+group's file, in `validation/workloads/` or `validation/hw_profiles/`. If a constant of the profile was fitted on a
+number, say so under `fitted`; what `foldsim profile calibrate` recorded is known. A measurement that cannot be
+predicted goes under `omitted` with the reason. Try it with `foldsim validate --group FILE.yaml`; errors are told by
+line and column.
 
 The fields of a file:
 """
@@ -127,23 +136,30 @@ def _coverage(rows: Sequence[Row]) -> str:
     s = summary("all", rows)
     fitted = [f"{r.target} ({r.quantity}: {r.fitted})" for r in rows if r.fitted]
     said = (
-        f"Of {s.banded_count} measured numbers that nothing was fitted on and whose prediction has a band, {s.covered_count}"
-        f" ({_share(s.coverage_ratio)}) lie inside; nine in ten should."
+        f"Of {s.banded_count} measured numbers that nothing was fitted on and whose prediction has a band,"
+        f" {s.covered_count} ({_share(s.coverage_ratio)}) lie inside; nine in ten should."
     )
+    scopes = {r.scope: [x for x in rows if x.scope == r.scope] for r in rows}
+    parts = [(scope, summary(scope, part)) for scope, part in scopes.items()]
+    said += " By what was measured: " + ", ".join(
+        f"{scope} {s.covered_count} of {s.banded_count}" for scope, s in parts if s.banded_count
+    )
+    said += "."
     told = "Fitted: " + "; ".join(fitted) + "." if fitted else "No number of these tables was fitted on."
     return f"{said}\n\n{told}"
 
 
 def _misses(name: str, rows: Sequence[Row]) -> list[str]:
     found = sorted((r for r in rows if r.notable), key=lambda r: -abs(r.error_ratio) if not r.problem else 0.0)
-    why = None if name == FOLDING_PAPER else load_group(name).misses
+    why = FOLDING_MISSES if name == FOLDING_PAPER else load_group(name).misses
     if not found:
         return []
     parts = [f"**{name}.** {why}" if why else f"**{name}.**"]
     lines = []
     for row in found:
         error = "not predicted" if row.problem else signed_percent(row.error_ratio)
-        place = "beyond tolerance" if row.within is False else "outside the band"
+        outside = "outside the published range" if row.is_range else "outside the band"
+        place = "beyond tolerance" if row.within is False else outside
         both = " and outside the band" if row.within is False and not row.inside and not row.problem else ""
         lines.append(
             f"* {_label(name, row)}, {row.quantity}: {error}, {row.problem or place + both}."
@@ -164,9 +180,10 @@ def _group(name: str, rows: Sequence[Row]) -> list[str]:
         parts.append(
             "Sources: " + "; ".join(f"{s.title} ({s.url})" if s.url else s.title for s in group.sources.values()) + "."
         )
-        if group.tolerance_ratio:
-            told = ", ".join(f"{q.rsplit('_', 1)[0]} {_share(t)}" for q, t in group.tolerance_ratio.items())
-            parts.append(f"Tolerance: {told}.")
+        told = [f"{quantity_name(q)} {_share(t)}" for q, t in group.tolerance_ratio.items()]
+        told += [f"{quantity_name(q)} a factor of {t:g} either way" for q, t in group.tolerance_factor.items()]
+        if told:
+            parts.append(f"Tolerance: {', '.join(told)}.")
     lines = []
     for r in rows:
         banded = (

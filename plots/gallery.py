@@ -40,7 +40,7 @@ class Picture:
     def command(self) -> str:
         """The command that makes its rows."""
         if self.by == "validation":
-            return "foldsim validate -o results.csv"
+            return "foldsim validate --group folding-paper -o results.csv"
         if self.by == "tipping":
             return f"foldsim tipping-point {WORKLOAD} {' '.join(self.profiles)} -o results.csv"
         words = ["foldsim sweep", f"-w {WORKLOAD}", *(f"-p {name}" for name in self.profiles)]

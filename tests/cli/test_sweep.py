@@ -52,7 +52,11 @@ def test_csv_has_the_columns_of_the_dictionary_in_order(foldsim: Foldsim) -> Non
     assert all(len(i["sha256"]) == 64 for i in origin["inputs"])
     header = next(csv.reader(io.StringIO(rest)))
     known = [name for name, column in columns().items() if column.group not in ("by", "validation", "tipping")]
-    assert header == known
+    sampled = [name for name in known if "_sampled_" in name]
+    assert header == [name for name in known if name not in sampled]
+    with_samples = foldsim(*SMALL, "--format", "csv", "--sample", 20, "--seed", 1).stdout.split("\n", 1)[1]
+    assert next(csv.reader(io.StringIO(with_samples))) == known
+    assert len(sampled) == 9
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])

@@ -100,7 +100,7 @@ def test_single_numbers_come_back(emformer, load_profile, with_numbers, fit):
     for name in truth:  # inside the range of the profile, away from its value
         q = known[name][1]
         truth[name] = q.low + 0.3 * (q.high - q.low)
-    text = measured(emformer, with_numbers(profile, truth), ["latency_ms"], fold=(1, 2))
+    text = measured(emformer, with_numbers(profile, truth), ["latency_ms"], fold=(1, 2), uncertainty="0.001")
     found = fit(profile, text, ["bandwidth_efficiency", "dispatch", f"overlap.{unit}"])
     for fitted, expected in zip(found.fitted, truth.values(), strict=True):
         assert fitted.value == pytest.approx(expected, rel=1e-4)
@@ -249,6 +249,8 @@ def test_a_fit_is_never_worse_than_before(tmp_path_factory, emformer, load_profi
             CHUNKS_MS,
             r"bandwidth_efficiency.dram and memory_levels.dram.bandwidth_gb_per_s cannot be fitted together",
         ),
+        (["dispatch", "busy_power"], [BUSY, "energy_uj"], (160,), None),
+        (["energy_overhead", "idle_power"], ["busy_ms", "energy_busy_uj"], (160,), "idle_power cannot be fitted"),
         (["energy_overhead", "memory_levels.dram.read_pj_per_byte"], ["energy_uj"], (40,), "both move"),
         (["bandwith_efficiency"], [BUSY], (40,), "did you mean 'bandwidth_efficiency'"),
         (["memory_levels.dram.capacity_bytes"], [BUSY], (40,), "says what the chip is"),
@@ -258,8 +260,25 @@ def test_a_fit_is_never_worse_than_before(tmp_path_factory, emformer, load_profi
 )
 def test_refusals_name_the_parameter_and_why(emformer, load_profile, fit, names, quantities, chunks, told):
     profile = load_profile("phone-npu")
+    if told is None:
+        assert fit(profile, measured(emformer, profile, quantities, chunk_ms=chunks, uncertainty="0.001"), names).fitted
+        return
     with pytest.raises(CalibrationError, match=told):
-        fit(profile, measured(emformer, profile, quantities, chunk_ms=chunks), names)
+        fit(profile, measured(emformer, profile, quantities, chunk_ms=chunks, uncertainty="0.001"), names)
+
+
+def test_what_the_rows_barely_tell_is_refused(emformer, load_profile, fit):
+    """Busy power is little beside the memory traffic of two alike designs: any value would do."""
+    profile = load_profile("phone-npu")
+    text = measured(emformer, profile, ["energy_busy_uj"], chunk_ms=(160,), fold=(1, 2), uncertainty="0.05")
+    with pytest.raises(CalibrationError, match=r"tell less than the bounds|in the same proportion"):
+        fit(profile, text, ["busy_power", "energy_overhead"])
+
+
+def test_quantities_that_no_parameter_moves_are_only_predicted(emformer, load_profile, fit):
+    profile = load_profile("phone-npu")
+    found = fit(profile, measured(emformer, profile, [BUSY, "energy_busy_uj"]), ["energy_overhead"])
+    assert [row.used for row in found.rows] == [False, True] * len(CHUNKS_MS)
 
 
 def test_every_spoken_name_means_a_number(shipped_profile):
@@ -288,7 +307,7 @@ def test_without_scipy_it_says_what_to_install(emformer, load_profile, fit, monk
 def test_the_written_profile_predicts_what_the_fit_says(emformer, load_profile, with_numbers, fit, tmp_path, names):
     profile = load_profile("phone-npu")
     truth = {"memory_levels.dram.bandwidth_efficiency_ratio": 0.6, "compute_units.npu.dispatch_s": 2e-6}
-    text = measured(emformer, with_numbers(profile, truth), ["latency_ms", "energy_uj"])
+    text = measured(emformer, with_numbers(profile, truth), ["latency_ms", "energy_uj"], uncertainty="0.001")
     found = fit(profile, text, names)
     path = tmp_path / "mine.yaml"
     written, made = calibrated_profile(found, path)

@@ -10,9 +10,11 @@ import pytest
 
 from foldsim.explore import validation
 from foldsim.explore.validation import FOLDING_PAPER, Row, leave_one_out, rows_of, summary
-from foldsim.explore.validation_predict import SAMPLES, outcome
+from foldsim.explore.validation_predict import SAMPLES, fitted_in, outcome
 from foldsim.explore.validation_targets import Design, group_from, group_names, load_group
 from foldsim.explore.validation_tiling import exhaustive_bytes, tiling_ratios
+from foldsim.hardware.calibration_record import CalibrationRecord
+from foldsim.hardware.profile import load_profile
 from foldsim.schema import InputError, parse_yaml
 
 HERE = Path(__file__).parent
@@ -56,7 +58,7 @@ def row(predicted: float, measured: float = 100.0, low: float = 50.0, high: floa
         "predicted": predicted,
         "predicted_low": low,
         "predicted_high": high,
-        "tolerance_ratio": 0.4,
+        "tolerance": (0.6, 1.4),
     }
     return Row(**{**given, **more})  # type: ignore[arg-type]
 
@@ -73,7 +75,7 @@ def refused(text: str) -> str:
 def test_a_group_is_read():
     group = group_from(parse_yaml(GROUP, "fake.yaml"))
     assert group.targets[0].over(group.defaults).profile == "gap9"
-    assert group.tolerance_of(group.targets[0].measured[0]) == 0.4
+    assert group.tolerance_of(group.targets[0].measured[0]) == (0.6, 1.4)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +127,19 @@ def test_error_and_band_of_a_number():
     assert row(130.0, fitted="x").within is None
 
 
+def test_a_factor_holds_either_way():
+    """Within 2x is half to double: 40 % too low is in, 60 % too low is out, though 100 % too high is in."""
+    group = group_from(
+        parse_yaml(GROUP.replace("tolerance_ratio: {latency_ms: 0.4}", "tolerance_factor: {latency_ms: 2}"), "f")
+    )
+    tolerance = group.tolerance_of(group.targets[0].measured[0])
+    assert tolerance == (0.5, 2.0)
+    assert [row(x, tolerance=tolerance).within for x in (40.0, 60.0, 190.0, 210.0)] == [False, True, True, False]
+
+
 def test_error_of_a_published_range():
     """To its nearest end; a percentage is compared at its two digits."""
-    claim = {"measured_low": 0.12, "measured_high": 0.24, "unit": "ratio", "tolerance_ratio": None}
+    claim = {"measured_low": 0.12, "measured_high": 0.24, "unit": "ratio", "tolerance": None}
     assert row(0.244, **claim).inside is True
     assert row(0.30, **claim).error_ratio == pytest.approx(0.30 / 0.24 - 1)
     assert row(0.06, **claim).error_ratio == pytest.approx(-0.5)
@@ -188,6 +200,34 @@ def test_numbers_per_invocation_of_a_component():
     design = Design(workload="emformer-rnnt-base", profile="phone-npu", chunk_ms=160.0, components=["joiner"])
     whole, each = (outcome(HERE, design.model_copy(update={"per": per})) for per in ("chunk", "joiner"))
     assert whole.busy_s[0] / each.busy_s[0] == pytest.approx(4 + 0.64)  # nominal; the symbol rate has a range
+
+
+def test_the_profile_says_what_was_fitted_on_a_number():
+    """By row, or by the target's own name, and by what was measured."""
+    group = group_from(parse_yaml(GROUP, "fake.yaml"))
+    target, measured = group.targets[0], group.targets[0].measured[0]
+    spec = load_profile("gap9").spec
+    entry = {"row": "one", "quantity": "busy_ms", "measured": 1.0, "fitted": True}
+    entry |= {"error_before_ratio": 0.1, "error_after_ratio": 0.0}
+
+    def with_row(**changes: object):
+        record = CalibrationRecord.model_validate(
+            {
+                "base": "gap9",
+                "measurements": "m.csv",
+                "measurements_sha256": "0",
+                "fitted": [{"name": "time_factor", "value": 1.1, "low": 1.0, "high": 1.2, "numbers": ["x"]}],
+                "correlation": [[1.0]],
+                "rows": [{**entry, **changes}],
+            }
+        )
+        return spec.model_copy(update={"calibration": record})
+
+    assert fitted_in(spec, target, measured) == ""
+    assert fitted_in(with_row(), target, measured) == "time_factor"
+    assert fitted_in(with_row(row="two"), target, measured) == ""
+    assert fitted_in(with_row(fitted=False), target, measured) == ""
+    assert fitted_in(with_row(quantity="energy_busy_uj"), target, measured) == ""
 
 
 def test_exhaustive_search_by_hand():

@@ -6,6 +6,7 @@ from textwrap import dedent
 
 import pytest
 
+from foldsim import data
 from foldsim.hardware.profile import load_profile, profile_findings
 from foldsim.schema import read_yaml
 
@@ -29,6 +30,12 @@ class Files:
     def findings(self, name, text):
         """Everything that is wrong with the text."""
         return profile_findings(read_yaml(self.write(name, text)))[1]
+
+
+@pytest.fixture(scope="session", params=sorted(data.shipped("hw_profiles")))
+def shipped_profile(request):
+    """Every shipped profile in turn."""
+    return load_profile(request.param)
 
 
 @pytest.fixture

@@ -98,8 +98,9 @@ def test_bandwidth_rises_inward(shipped_profile):
 
 
 def test_capacity_falls_inward(shipped_profile):
+    """Of what keeps data; registers of many cores may be larger than the cache they share."""
     for inner, outer in inner_and_outer(shipped_profile):
-        assert inner.capacity_bytes.value <= outer.capacity_bytes.value
+        assert not inner.keeps_data or inner.capacity_bytes.value <= outer.capacity_bytes.value
 
 
 def test_dram_is_off_chip_and_deeper_sleep_takes_less(shipped_profile):

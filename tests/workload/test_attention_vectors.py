@@ -316,8 +316,10 @@ def test_attention_pooling():
 
 
 def test_every_vector_has_a_test():
-    """No vector of the record is left out: each stands in this file. (Codebooks: tests/workload/test_compression_bytes.py
-    holds "codebook-compressed weight matrix bytes" to its 67,584 bytes.)"""
+    """No vector of the record is left out: each stands in this file.
+
+    Codebooks: tests/workload/test_compression_bytes.py holds "codebook-compressed weight matrix bytes" to its 67,584.
+    """
     text = Path(__file__).read_text()
     for v in VECTORS:
         assert v["name"] in text or v["name"].startswith("folded_mha"), v["name"]

@@ -9,6 +9,7 @@ from foldsim.explore.space import DesignSpace, SpaceError
 from foldsim.hardware.profile import load_profile
 from foldsim.schema import InputError
 from foldsim.workload.ops import Context
+from foldsim.workload.workload import workload_findings
 
 TEXT = """
 name: small
@@ -238,3 +239,43 @@ def test_a_decoder_needs_the_keys_it_attends_to(build):
         (finding,) = caught.value.findings
         assert finding.path.endswith("layers[0]")
         assert "a cross_key_value layer of repeat 2, width 64 and decoder decoder" in finding.allowed
+
+
+FRONT = """      - kind: conv_stack
+        name: front
+        input: frames
+        bands: 80
+        reread_rows: 3
+        convolutions:
+          - {outputs: 8, kernel: 3, stride: 2, kernel_bands: 3, stride_bands: 2}
+      - {kind: linear, name: project, inputs: 312, outputs: 64}
+      - {kind: transformer, name: layer, width: 64, heads: 4, feedforward: 128}"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path", "message"),
+    [
+        ("reread_rows: 3", "reread_rows: 0", "components[0].layers[0]", "make 15 rows of a chunk of 16 tokens"),
+        ("stride: 2, k", "stride: 1, k", "components[0].layers[0]", "make 33 rows of a chunk of 16 tokens"),
+        ("inputs: 312", "inputs: 320", "components[0].layers[1]", "takes rows of width 320"),
+        ("outputs: 64", "outputs: 128", "components[0].layers[2]", "before it makes 128"),
+    ],
+)
+def test_layers_that_do_not_meet_are_warned_of(build, workload_from, before, after, path, message):
+    """(80 - 3) / 2 + 1 = 39 bands of 8 channels are 312 wide; (32 + 3 - 3) / 2 + 1 = 17 rows for 16 tokens."""
+    assert workload_findings(build(FRONT).document)[1] == []
+    document = build(FRONT.replace(before, after)).document
+    (finding,) = (f for f in workload_findings(document)[1] if f.path == path)
+    assert finding.severity == "warning"
+    assert message in finding.message
+
+
+def test_a_chunk_that_a_convolution_cannot_see_is_refused(build):
+    """One token is 2 frames: a kernel of 3 without rows read again makes nothing of it."""
+    space = DesignSpace([build(FRONT.replace("reread_rows: 3", "reread_rows: 0"))], [load_profile("phone-npu")], [20.0])
+    with pytest.raises(SpaceError) as caught:
+        space.check()
+    assert caught.value.problems == (
+        "chunk of 20 ms of small: convolution 1 of 'front' has a kernel of 3 rows and sees 2 (give padding, reread_rows"
+        " or cached_rows, or a longer chunk)",
+    )

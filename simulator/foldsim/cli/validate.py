@@ -84,6 +84,9 @@ def report(name: str, rows: Sequence[Row]) -> str:
         )
     head = ["target", "quantity", "measured", "predicted", "error", "band", "inside", ""]
     blocks.append(table(head, lines, left=(0, 1, 7)))
+    fitted = [f"fitted on {row.target}, {row.quantity}: {row.fitted}" for row in rows if row.fitted]
+    if fitted:
+        blocks += ["", *map(paragraph, fitted)]
     omitted = load_group(name).omitted
     if omitted:
         blocks += ["", *(paragraph(f"not predicted: {o.device}. {o.reason}") for o in omitted)]
@@ -127,7 +130,7 @@ def folding_report(rows: Sequence[Row]) -> str:
 def remark(row: Row) -> str:
     """What a reader should know of a row."""
     if row.fitted:
-        return f"fitted: {row.fitted}"
+        return "fitted"
     return "beyond tolerance" if row.within is False else ""
 
 

@@ -135,6 +135,7 @@ class _Problem:
         self.low, self.start, self.high = (
             np.array([self._theta(p, getattr(p, end)) for p in chosen]) for end in ("low", "value", "high")
         )
+        self.moved = self.effects()
 
     @staticmethod
     def _theta(parameter: Parameter, value: float) -> float:
@@ -166,8 +167,18 @@ class _Problem:
         return (np.log(np.maximum(made, np.finfo(float).tiny)) - np.log(self.measured[taken])) / self.sigma[taken]
 
     def taken(self, rows: np.ndarray) -> np.ndarray:
-        """Which measured quantities belong to the rows taken (N,)."""
-        return rows[[i for i, _ in self.keys]]
+        """Which measured quantities belong to the rows taken, and depend on a parameter (N,)."""
+        return rows[[i for i, _ in self.keys]] & self.moved.any(axis=0)
+
+    def effects(self) -> np.ndarray:
+        """Whether each parameter moves each measured quantity, anywhere between its bounds (n, N)."""
+        count = len(self.chosen)
+        ends = np.tile(self.start, (2 * count + 1, 1))
+        for i in range(count):
+            ends[i, i], ends[count + i, i] = self.low[i], self.high[i]
+        made = np.log(np.maximum(self.predictions(ends), np.finfo(float).tiny))
+        change = np.abs(made[:-1] - made[-1])
+        return np.maximum(change[:count], change[count:]) > FLAT
 
     def jacobian(self, theta: FloatArray, rows: np.ndarray) -> FloatArray:
         """Derivatives of the residuals (M, n), central where the bounds leave room."""
@@ -251,6 +262,8 @@ def calibrate(
     problem = _Problem(profile, chosen, every)
     theta = _determined(problem, used)
     spread = _covariance(problem, theta, used)
+    _check_errors(problem, np.sqrt(np.diag(spread)))
+    counted = problem.taken(used)
     before, after = problem.predictions(np.stack([problem.start, theta]))
     left_out = _left_out(problem, theta, used)
     results = tuple(
@@ -261,7 +274,7 @@ def calibrate(
             float(before[k]),
             float(after[k]),
             left_out.get(k),
-            bool(used[i]),
+            bool(counted[k]),
             every[i].scope,
         )
         for k, (i, name) in enumerate(problem.keys)
@@ -288,20 +301,16 @@ def _fitted(problem: _Problem, theta: FloatArray, errors: FloatArray) -> list[Fi
 def _determined(problem: _Problem, rows: np.ndarray) -> FloatArray:
     """The solution, or a refusal that names what the rows do not determine."""
     names = [p.name for p in problem.chosen]
-    taken = problem.taken(rows)
-    count = int(taken.sum())
+    mine = rows[[i for i, _ in problem.keys]]
+    flat = [name for name, moved in zip(names, problem.moved[:, mine], strict=True) if not moved.any()]
+    if flat:
+        raise CalibrationError("\n".join(_without_effect(name, problem, mine) for name in flat))
+    count = int(problem.taken(rows).sum())
     if len(names) > count:
         raise CalibrationError(
             f"{len(names)} parameters ({', '.join(names)}) cannot be fitted to {count} measured"
-            f" number{'s' * (count != 1)}; fit fewer, or give more rows"
+            f" number{'s' * (count != 1)} that depend{'s' * (count == 1)} on them; fit fewer, or give more rows"
         )
-    ends = np.tile(problem.start, (2 * len(names), 1))
-    for i in range(len(names)):
-        ends[i, i], ends[len(names) + i, i] = problem.low[i], problem.high[i]
-    moved = np.abs(problem.residuals(ends, rows) - problem.residuals(problem.start[None], rows)) * problem.sigma[taken]
-    flat = [name for i, name in enumerate(names) if moved[[i, len(names) + i]].max() < FLAT]
-    if flat:
-        raise CalibrationError("\n".join(_without_effect(name, problem, taken) for name in flat))
     theta = problem.solve(problem.starts(), rows)
     _check_jacobian(problem, theta, rows)
     return theta
@@ -332,6 +341,17 @@ def _check_jacobian(problem: _Problem, theta: FloatArray, rows: np.ndarray) -> N
             f"{' and '.join(tied)} cannot be fitted together: they change the predictions of the rows in the same"
             " proportion, so that only one combination of them is determined; fit one, or add rows that tell them"
             " apart (another chunk size, workload or operating point)"
+        )
+
+
+def _check_errors(problem: _Problem, errors: FloatArray) -> None:
+    """Refuse what the rows tell less about than the bounds of the fit do."""
+    width = problem.high - problem.low
+    vague = [p.name for p, wide in zip(problem.chosen, errors > width, strict=True) if wide]
+    if vague:
+        raise CalibrationError(
+            f"{' and '.join(vague)} cannot be fitted: the rows tell less than the bounds of the fit do (the standard"
+            " error is wider than they are); fit fewer, or add rows on which the prediction depends more"
         )
 
 

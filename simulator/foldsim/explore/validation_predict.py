@@ -23,6 +23,7 @@ from foldsim.explore.validation_targets import Design, Group, Measurement, Targe
 from foldsim.explore.validation_tiling import tiling_ratios
 from foldsim.explore.variants import apply_axis
 from foldsim.hardware.profile import Profile, load_profile
+from foldsim.hardware.spec import ProfileSpec
 from foldsim.model import energy, power
 from foldsim.model.evaluate import Work, work
 from foldsim.model.records import FloatArray, Hardware, Recogniser
@@ -111,6 +112,18 @@ def predict(target: Target, group: Group, folder: Path, measurement: Measurement
     return Prediction(float(values[0]), float(low), float(high))
 
 
+def fitted_in(profile: ProfileSpec, target: Target, measurement: Measurement) -> str:
+    """What the profile's own record of calibration says was fitted on a measured number; empty where nothing was."""
+    record = profile.calibration
+    if record is None:
+        return ""
+    unit = measurement.quantity.rsplit("_", 1)[-1]
+    mine = (row for row in record.rows if row.fitted and row.row in (target.row, target.id))
+    if any(row.quantity.rsplit("_", 1)[-1] == unit for row in mine):
+        return ", ".join(parameter.name for parameter in record.fitted)
+    return ""
+
+
 def outcome(folder: Path, design: Design) -> Outcome:
     """Evaluate one design at nominal numbers and at every sample."""
     given = ((name, getattr(design, name)) for name in Design.model_fields)
@@ -119,7 +132,7 @@ def outcome(folder: Path, design: Design) -> Outcome:
 
 @cache
 def _outcome(folder: Path, key: tuple[tuple[str, Any], ...]) -> Outcome:
-    design = Design(**{name: list(v) if isinstance(v, tuple) else v for name, v in key})
+    design = Design.model_validate({name: list(v) if isinstance(v, tuple) else v for name, v in key})
     workload, profile = inputs(folder, design)
     own = workload.spec.streaming.chunk_tokens * workload.spec.token_ms
     entries = workload.spec.compression if design.compress is None else parse_compression(design.compress)

@@ -31,7 +31,8 @@ QuantityName = Literal[
     "offchip_energy_ratio",
     "traffic_ratio",
 ]
-Share = Annotated[float, Field(gt=0, le=10)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Factor = Annotated[float, Field(gt=1, le=100)]
 Text = Annotated[str, Field(min_length=1)]
 
 UNITS: dict[str, str] = {
@@ -66,6 +67,9 @@ class Measurement(Record):
     low: float | None = Field(default=None, gt=0, description="Lower end of a published range.")
     high: float | None = Field(default=None, gt=0, description="Upper end of a published range.")
     tolerance_ratio: Share | None = Field(default=None, description="Allowed error, instead of the group's.")
+    tolerance_factor: Factor | None = Field(
+        default=None, description="Allowed factor either way, instead of the group's tolerance."
+    )
     fitted: Text | None = Field(
         default=None,
         description="Constant of the profile that was fitted on this number, which is then no test of it.",
@@ -161,21 +165,35 @@ class Group(Record):
     scope: Scope | None = Field(default=None, description="What the numbers cover.")
     sources: dict[str, Source] = Field(min_length=1, description="Where the numbers come from, by key.")
     tolerance_ratio: dict[QuantityName, Share] = Field(
-        description="Largest error of a number that nothing was fitted on, by quantity; --strict holds the group to it."
+        default_factory=dict,
+        description="Largest error of a number that nothing was fitted on, by quantity; --strict holds the group to"
+        " it.",
+    )
+    tolerance_factor: dict[QuantityName, Factor] = Field(
+        default_factory=dict, description="The same as a factor either way; 2 allows half to twice what was measured."
     )
     defaults: Design = Field(default_factory=Design, description="What all targets have in common.")
     targets: list[Target] = Field(default_factory=list, description="Measurements with a prediction.")
     omitted: list[Omitted] = Field(default_factory=list, description="Measurements without one, and why.")
     misses: Text | None = Field(default=None, description="Where the group is wrong, and why, as far as we know.")
 
-    def tolerance_of(self, measurement: Measurement) -> float | None:
-        """Allowed error of a number; None where only its direction counts."""
-        return measurement.tolerance_ratio or self.tolerance_ratio.get(measurement.quantity)
+    def tolerance_of(self, m: Measurement) -> tuple[float, float] | None:
+        """Least and greatest predicted / measured that is allowed; None where nothing is promised."""
+        error, factor = m.tolerance_ratio, m.tolerance_factor
+        if error is None and factor is None:
+            error, factor = self.tolerance_ratio.get(m.quantity), self.tolerance_factor.get(m.quantity)
+        if factor is not None:
+            return 1.0 / factor, factor
+        return None if error is None else (1.0 - error, 1.0 + error)
 
 
 def check_group(group: Group) -> Iterable[Problem]:
     """What one record cannot see: repeated names, sources that do not exist, numbers without a range."""
     seen: set[str] = set()
+    for quantity in group.tolerance_factor:
+        if quantity in group.tolerance_ratio:
+            where_twice = ("tolerance_factor", quantity)
+            yield Problem(where_twice, f"{quantity} has a tolerance_ratio already", at_key=True)
     for i, target in enumerate(group.targets):
         where = ("targets", i)
         if target.id in seen:
@@ -214,6 +232,8 @@ def _measurement_problems(target: Target, m: Measurement, where: tuple[str | int
     if (m.form != "value") != (target.against is not None):
         message = "says nothing of a value" if m.form == "value" else f"a {m.form} needs `against`: the other design"
         yield Problem((*where, "form"), f"`against` {message}" if m.form == "value" else message)
+    if m.tolerance_ratio is not None and m.tolerance_factor is not None:
+        yield Problem((*where, "tolerance_factor"), "give a tolerance as an error or as a factor, not both")
     if (m.level is not None) != (m.quantity in ("read_bytes", "write_bytes")):
         yield Problem((*where, "level"), "read_bytes and write_bytes need the level they count at; nothing else does")
     if (m.quantity == "traffic_ratio") != (target.tiling is not None):

@@ -15,6 +15,7 @@ PLACES: Final = {
     "PrecisionRate": "compute_units.precisions",
     "KernelLibrary": "compute_units.precisions.kernels",
     "StreamPoint": "compute_units.precisions.kernels.stream_by_run",
+    "StreamRowsPoint": "compute_units.precisions.kernels.stream_by_rows",
     "VectorUnit": "compute_units.vector",
     "EfficiencyPoint": "compute_units.efficiency_by_rows",
     "PowerLaw": "compute_units.power_law",

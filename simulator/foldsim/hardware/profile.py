@@ -261,10 +261,12 @@ def _unit(unit: ComputeUnit, precision: str, energy: _Coefficients) -> UnitParam
 def _library(unit: ComputeUnit, library: KernelLibrary, energy: _Coefficients) -> dict[str, tuple[Number, ...]]:
     """What a kernel library does, as fields of the unit's record."""
     own = [getattr(library, f"{op}_dispatch_s") for op in OP_CLASSES]
-    runs = library.stream_by_run or []
+    runs, rows = library.stream_by_run or [], library.stream_by_rows or []
     params: dict[str, tuple[Number, ...]] = {
         "stream_run_bytes": tuple(energy.time(point.run_bytes) for point in runs),
         "stream_values": tuple(energy.time(point.stream_ratio) for point in runs),
+        "stream_rows": tuple(energy.time(point.rows_count) for point in rows),
+        "stream_rows_values": tuple(energy.time(point.stream_ratio) for point in rows),
     }
     if any(own):
         params["dispatch_by_op_s"] = tuple(energy.time(each or unit.dispatch_s) for each in own)

@@ -34,6 +34,13 @@ class StreamPoint(Record):
     stream_ratio: PositiveShare = Field(description="Share of the bandwidth of the outermost level reached.")
 
 
+class StreamRowsPoint(Record):
+    """One point of the curve of streaming against rows of the product."""
+
+    rows_count: Count = Field(description="Rows (tokens) of the matrix product.")
+    stream_ratio: PositiveShare = Field(description="Rate of streaming over that at many rows.")
+
+
 class KernelLibrary(Record):
     """What the kernel library does with one number format, where that was measured."""
 
@@ -43,6 +50,9 @@ class KernelLibrary(Record):
     stream_by_run: list[StreamPoint] | None = Field(
         default=None,
         description="How fast weights stream from the outermost level by the length of their runs; 1 if left out.",
+    )
+    stream_by_rows: list[StreamRowsPoint] | None = Field(
+        default=None, description="And by rows, as a factor: libraries take other kernels for few rows."
     )
     stream_overlap_ratio: Share | None = Field(
         default=None,

@@ -134,6 +134,8 @@ class UnitParams:
     attention_values: tuple[Number, ...] = ()
     stream_run_bytes: tuple[Number, ...] = ()  # curve over the bytes of one run of weights
     stream_values: tuple[Number, ...] = ()  # share of the outermost level's bandwidth
+    stream_rows: tuple[Number, ...] = ()  # curve over rows of a factor on it
+    stream_rows_values: tuple[Number, ...] = ()
     stream_overlap_ratio: tuple[Number, ...] = ()  # of the outermost level with everything else
 
 

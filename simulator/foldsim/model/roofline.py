@@ -122,16 +122,19 @@ def stream_ratio(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     A library that reads weights as they are stored reads runs of one reduction, ``k`` elements; short runs stream
     slower. 1 for all other ops.
     """
-    if not any(u.stream_run_bytes for u in units):
+    if not any(u.stream_run_bytes or u.stream_rows for u in units):
         return np.ones((1, 1))
     rows = ops.matrix_rows
     ratio = np.ones(ops.live_bytes.shape)
-    log_run = np.log2(np.maximum(ops.k * ops.second_bytes_per_element, 1.0))
-    log_run = np.broadcast_to(log_run, (rows, ops.live_bytes.shape[1]))
+    shape = (rows, ops.live_bytes.shape[1])
+    log_run = np.broadcast_to(np.log2(np.maximum(ops.k * ops.second_bytes_per_element, 1.0)), shape)
+    log_m = np.broadcast_to(np.log2(np.maximum(ops.m, 1.0)), shape)
     for index, u in enumerate(units):
+        chosen = (ops.unit[:rows] == index) & ops.second_is_weight
         if u.stream_run_bytes:
-            chosen = (ops.unit[:rows] == index) & ops.second_is_weight
-            ratio[:rows][chosen] = _curve(log_run[chosen], u.stream_run_bytes, u.stream_values)
+            ratio[:rows][chosen] *= _curve(log_run[chosen], u.stream_run_bytes, u.stream_values)
+        if u.stream_rows:
+            ratio[:rows][chosen] *= _curve(log_m[chosen], u.stream_rows, u.stream_rows_values)
     return ratio
 
 

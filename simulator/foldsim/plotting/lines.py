@@ -110,14 +110,18 @@ def _savings_above(axes: Axes, panel: Panel, ticks: Sequence[float]) -> int:
 def saving_vs_chunk(results: Results) -> Figure:
     """What share of power and of memory does folding save, and at which chunk sizes is it worth it?
 
+    With compressed weights: what folding and compression save together, against the design that has neither.
+
     Solid: power, with the band of savings that the profile's ranges allow. Dotted: memory. One vertical scale, so
     that panels compare.
     """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    found = [folded_only(panel) for panel in panels(designs(results))]
-    figure, every = grid(len(found), heading("What folding saves against chunk size", found), share_y=True)
+    found = [without_baseline(panel) for panel in panels(designs(results))]
+    found = [panel for panel in found if panel.series]
+    what = "folding and compression save" if any(map(compressed, found)) else "folding saves"
+    figure, every = grid(len(found), heading(f"What {what} against chunk size", found), share_y=True)
     banded = not missing_columns(results, SAVING_BAND)
     seen: list[FloatArray] = []
     for axes, panel in zip(every, found, strict=True):
@@ -155,8 +159,15 @@ def saving_vs_chunk(results: Results) -> Figure:
     return figure
 
 
-def folded_only(panel: Panel) -> Panel:
-    """The panel without its baseline."""
+def compressed(panel: Panel) -> bool:
+    """Whether the panel's designs have compressed weights: then even the unfolded one saves something."""
+    return "compression" in panel.rows.columns and str(panel.rows["compression"][0]) != "none"
+
+
+def without_baseline(panel: Panel) -> Panel:
+    """The panel without what its savings are measured against: the design neither folded nor compressed."""
+    if compressed(panel):
+        return panel
     series = tuple(s for s in panel.series if not s.is_baseline)
     mask = numbers(panel.rows, "fold_factor") != 1
     return Panel(panel.workload, panel.profile, panel.details, panel.rows.where(mask), series)

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 DECADE = 10.0
 MAX_ROWS = 40
-MAX_PANELS = 9  # of published ranges; more targets than that are measurements, for a scatter
+MOSTLY = 0.5
 MARGIN = 1.6  # of the axes of a scatter beyond the outermost number
-OTHER = "other"
 # Quantities with a panel of their own, and how their axis is labelled.
 QUANTITIES = {"latency": "Latency [ms]", "energy": "Energy [uJ]", "power": "Power [mW]"}
 GROUPED = 8  # groups that have a colour and a marker of their own
@@ -35,7 +34,7 @@ def predicted_vs_measured(results: Results) -> Figure:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    if "quantity" in results.columns and len(set(texts(results, "target"))) > MAX_PANELS:
+    if mostly_numbers(results):
         return predicted_against_measured(results)
     groups = texts(results, "group") if "group" in results.columns else [""] * len(results)
     keys = list(zip(groups, texts(results, "target"), strict=True))
@@ -60,10 +59,18 @@ def predicted_vs_measured(results: Results) -> Figure:
     return figure
 
 
+def mostly_numbers(results: Results) -> bool:
+    """Whether most rows are measured latencies, energies and powers rather than published ranges."""
+    if "quantity" not in results.columns:
+        return False
+    numeric = numbers(results, "measured_low") == numbers(results, "measured_high")
+    return bool(np.mean(numeric & np.isin(texts(results, "quantity"), list(QUANTITIES))) > MOSTLY)
+
+
 def predicted_against_measured(results: Results) -> Figure:
     """Every measured number against its prediction, on logarithmic axes: a panel each for latency, energy and power.
 
-    Published ranges are left out: they have panels of their own in a file of fewer targets.
+    Published ranges and other quantities are left out.
     """
     from matplotlib.lines import Line2D
 
@@ -88,7 +95,7 @@ def predicted_against_measured(results: Results) -> Figure:
                 [],
                 [],
                 linestyle="none",
-                marker=style.SERIES_MARKERS[i % GROUPED],
+                marker=_marker(i),
                 color=style.colour(style.SERIES_COLOURS[i % GROUPED]),
                 markersize=4.5,
             ),
@@ -102,6 +109,11 @@ def predicted_against_measured(results: Results) -> Figure:
     ]
     legend(figure, entries)
     return figure
+
+
+def _marker(index: int) -> str:
+    """Marker of a group: when colours come round again, they meet other markers."""
+    return style.SERIES_MARKERS[(index + index // GROUPED) % GROUPED]
 
 
 def _draw_scatter(axes: Axes, part: Results, groups: list[str]) -> None:
@@ -125,7 +137,7 @@ def _draw_scatter(axes: Axes, part: Results, groups: list[str]) -> None:
                 measured[chosen],
                 predicted[chosen],
                 linestyle="none",
-                marker=style.SERIES_MARKERS[i % GROUPED],
+                marker=_marker(i),
                 markersize=4.2,
                 color=ink,
                 markerfacecolor=face,

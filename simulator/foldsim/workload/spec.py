@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from foldsim.schema import Problem
@@ -16,7 +17,10 @@ from foldsim.workload.compression_apply import kept_repeats
 from foldsim.workload.compression_check import compression_problems
 from foldsim.workload.folding import FoldHeads, FoldScope, layer_numbers
 from foldsim.workload.layers import AnyLayer, Layer
+from foldsim.workload.layers.convolution import ConvolutionStack
+from foldsim.workload.ops import Context
 
+SPARE_TOKENS = 4.0  # tokens that a front end may make and the model drop, as NeMo and Zipformer do
 Precision = Literal["int4", "int8", "int16", "fp16", "bf16", "fp32"]
 Event = Literal["chunk", "symbol", "output_frame", "utterance"]
 Tokens = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -167,7 +171,29 @@ class WorkloadSpec(Record):
             return f"the front end loses {edge} of its tokens at the edge; a chunk has at least {edge + 1}"
         if longest is not None and chunk_tokens > longest:
             return f"the model takes at most {longest} tokens ({longest * self.token_ms:g} ms) at once"
-        return None
+        context = self.context(chunk_tokens)
+        found = (
+            layer.chunk_problem(context.at_rate(layer.downsampling))
+            for component in self.components
+            if "chunk" in component.invoked_per
+            for layer in component.layers
+        )
+        return next((problem for problem in found if problem), None)
+
+    def context(self, chunk_tokens: float) -> Context:
+        """What layers of components that run per chunk see of one chunk."""
+        streaming, audio = self.streaming, self.audio
+        return Context(
+            chunk_tokens=chunk_tokens - audio.edge_tokens,
+            left_context_tokens=float(streaming.left_context_tokens),
+            right_context_tokens=float(streaming.right_context_tokens),
+            memory_bank_tokens=float(streaming.memory_bank_tokens),
+            subsampling_frames=float(audio.subsampling_frames),
+            token_samples=self.token_ms / MS_PER_S * audio.sample_rate_hz,
+            output_stride_tokens=float(audio.output_stride_tokens),
+            utterance_tokens=self.utterance_tokens,
+            edge_tokens=float(audio.edge_tokens),
+        )
 
     @property
     def utterance_s(self) -> float:
@@ -219,6 +245,7 @@ def check_workload(workload: WorkloadSpec) -> Iterable[Problem]:
                     ("components", i, "layers", j, *problem.path), problem.message, problem.allowed, problem.suggestion
                 )
     yield from _check_rates(workload)
+    yield from _check_neighbours(workload)
     if workload.folding is not None:
         yield from fold_problems(workload, workload.folding, ("folding",))
     if not any(True for component in workload.components for layer in component.layers for _ in layer.problems()):
@@ -260,6 +287,43 @@ def _check_rates(workload: WorkloadSpec) -> Iterable[Problem]:
                 yield Problem(
                     ("components", i, "layers", j, *problem.path), problem.message, problem.allowed, problem.suggestion
                 )
+
+
+def _check_neighbours(workload: WorkloadSpec) -> Iterable[Problem]:
+    """Warn where one layer does not make the rows or the width that the next one takes."""
+    context = workload.context(workload.streaming.chunk_tokens)
+    for i, component in enumerate(workload.components):
+        before: tuple[str, float] | None = None
+        for j, layer in enumerate(component.layers):
+            taken, made = layer.widths()
+            # Stacked frames and reduced rates make rows wider by a whole factor.
+            if before and taken and taken % before[1]:
+                yield Problem(
+                    ("components", i, "layers", j),
+                    f"layer {layer.name!r} takes rows of width {taken:g}, but {before[0]!r} before it makes"
+                    f" {before[1]:g}",
+                    severity="warning",
+                )
+            before = (layer.name, made) if made else None
+            if "chunk" in component.invoked_per and isinstance(layer, ConvolutionStack):
+                yield from _check_rows(layer, context.at_rate(layer.downsampling), ("components", i, "layers", j))
+
+
+def _check_rows(layer: ConvolutionStack, context: Context, path: tuple[str | int, ...]) -> Iterable[Problem]:
+    """Warn where a front end makes fewer tokens of a chunk than the encoder takes, or far more."""
+    if layer.input == "tokens" or layer.input_rows is not None or layer.chunk_problem(context):
+        return
+    made, wanted = layer.made_rows(context)[-1], float(context.chunk_tokens)
+    again = layer.reread_rows / (context.subsampling_frames if layer.input == "frames" else context.token_samples)
+    most = float(np.asarray(context.all_tokens + again)) + SPARE_TOKENS
+    if not wanted <= made <= most:
+        yield Problem(
+            path,
+            f"the convolutions of {layer.name!r} make {made:g} rows of a chunk of {wanted:g} tokens",
+            allowed="strides that multiply to subsampling_frames, and padding or reread_rows (the sum of"
+            " (kernel - stride) x the strides before)",
+            severity="warning",
+        )
 
 
 def fold_problems(workload: WorkloadSpec, folding: FoldingSpec, path: tuple[str | int, ...]) -> Iterable[Problem]:

@@ -9,7 +9,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from foldsim.hardware.measurement.timing import Clock, Span, Work, timed
 
-SHARE_OF_CACHE = 0.5  # of a level that one working set fills: room for what else lives there
+SHARE_OF_CACHE = 0.5  # of a private cache that one working set fills: room for what else lives there
+SHARE_OF_LAST = 0.2  # of the last cache: other cores, and other guests of a virtual machine, use it as well
 MEMORY_OVER_CACHE = 4  # working set that measures memory over the size of the last cache
 PASS_BYTES = 16 << 20  # read per repeat at least
 MOST_BYTES = 512 << 20
@@ -19,9 +20,11 @@ def working_sets(cache_bytes: Sequence[float]) -> list[int]:
     """Bytes whose repeated reading each cache serves, and memory last.
 
     >>> working_sets([32 << 10, 1 << 20])
-    [16384, 524288, 4194304]
+    [16384, 209715, 4194304]
     """
     sets = [int(size * SHARE_OF_CACHE) for size in cache_bytes]
+    if len(cache_bytes) > 1:
+        sets[-1] = max(sets[-2], int(cache_bytes[-1] * SHARE_OF_LAST))
     return [*sets, int(min(MOST_BYTES, MEMORY_OVER_CACHE * cache_bytes[-1]))]
 
 

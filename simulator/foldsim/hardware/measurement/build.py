@@ -84,14 +84,15 @@ def _profile(m: Measured, name: str) -> Lines:
     clock = m.machine.clock_hz or FALLBACK_HZ
     threads = f"{m.threads} thread" + ("s" if m.threads > 1 else "")
     runtime = ", ".join(f"{key} {value}" for key, value in m.versions.items() if key not in ("foldsim", "Python"))
-    yield f"# Measured by foldsim profile measure --runtime {m.runtime} --threads {m.threads}{' --quick' if m.quick else ''}"
+    options = f"--runtime {m.runtime} --threads {m.threads}" + (" --quick" if m.quick else "")
+    yield f"# Measured by foldsim profile measure {options}"
     yield "# Rates and times are those of the runtime on this machine; power is assumed unless a meter could be read."
     yield f"name: {name}"
     yield f"title: {_words(f'{m.machine.model}, {threads} of {runtime}')}"
     yield "summary: >-"
     yield "  Measured with microbenchmarks of single kernels: products by rows with weights in a cache and from memory,"
-    yield "  element-wise operators, read bandwidths, the cost of a call by kind of op. Value: the fastest repeat; range: to"
-    yield "  the median. Assumed: power and energies, unless a meter is named below, and the share of shared caches."
+    yield "  element-wise operators, read bandwidths, the cost of a call by kind of op. Value: fastest repeat, range up"
+    yield "  to the median. Assumed: power and energies, unless a meter is named below, and the share of shared caches."
     yield "device_class: edge"
     yield f"grade: {'C' if m.power else 'D'}"
     yield ""
@@ -143,7 +144,8 @@ def _sources(m: Measured, threads: str) -> Lines:
         yield "  power:"
         yield f"    title: {_words(f'{m.power.meter} of this machine: {m.power.covers}')}"
         yield "    kind: measured"
-        yield f"    note: {_words(f'{m.power.rest_w:.2f} W at rest, {m.power.work_w:.2f} W in fp32 products, {m.date}')}"
+        shown = f"{m.power.rest_w:.2f} W at rest, {m.power.work_w:.2f} W in fp32 products, {m.date}"
+        yield f"    note: {_words(shown)}"
         yield "  power-split:"
         yield "    title: How metered power splits over core, memory and the rest"
         yield "    kind: assumption"
@@ -194,11 +196,15 @@ def _kernels(m: Measured, precision: str, rates: ProductRates, peak: _Peak) -> L
         yield f"              efficiency_ratio: {_number(share, 'microbenchmarks')}"
     yield "          stream_by_run:"
     whole = m.bandwidths[-1].value
-    for run, span in rates.stream_bytes_per_s.items():
+    for run, span in rates.stream.bytes_per_s.items():
         share = span.map(lambda rate: min(1.0, rate / whole))
         yield f"            - run_bytes: {_exactly(run, 'microbenchmarks')}"
         yield f"              stream_ratio: {_number(share, 'microbenchmarks')}"
-    yield f"          stream_overlap_ratio: {_number(rates.stream_overlap_ratio, 'microbenchmarks')}"
+    yield "          stream_by_rows:"
+    for rows, share in rates.stream.rows_ratio.items():
+        yield f"            - rows_count: {_exactly(rows, 'microbenchmarks')}"
+        yield f"              stream_ratio: {_number(share, 'microbenchmarks')}"
+    yield f"          stream_overlap_ratio: {_number(rates.stream.overlap_ratio, 'microbenchmarks')}"
     if precision != "fp32":
         yield "          attention_format: fp32"
     yield f"          linear_dispatch_s: {_number(m.calls.linear_s[precision], 'microbenchmarks')}"
@@ -240,7 +246,9 @@ def _levels(m: Measured) -> Lines:
     yield "    on_chip: false"
     yield "    keeps_data: true"
     yield "    clock: own"
-    size, source = (m.machine.memory_bytes, "system") if m.machine.memory_bytes else (FALLBACK_MEMORY_BYTES, "conventions")
+    size, source = (
+        (m.machine.memory_bytes, "system") if m.machine.memory_bytes else (FALLBACK_MEMORY_BYTES, "conventions")
+    )
     yield f"    capacity_bytes: {_exactly(size, source)}"
     yield f"    usable_ratio: {_number(USABLE_SHARED, 'conventions')}"
     yield from _bandwidth(m.bandwidths[-1])

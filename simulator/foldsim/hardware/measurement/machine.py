@@ -16,7 +16,8 @@ from foldsim import units as u
 SYSTEM = Path("/")
 _CPU = "sys/devices/system/cpu"
 _SUFFIX_BYTES = {"K": u.BYTES_PER_KIB, "M": u.BYTES_PER_MIB, "": 1}
-_RAPL_UJ_PER_S = 1.0e-6  # microjoules to joules
+_MICRO = 1.0e-6  # the kernel counts in microjoules, microwatts, microamperes and microvolts
+_KHZ = 1.0e3
 FALLBACK_HZ = 2.0e9  # only scales per-cycle rates where no clock is told; it cancels out of every time
 
 
@@ -65,7 +66,7 @@ def _clock_hz(root: Path, info: str) -> float | None:
     """The highest clock that the governor allows, else the one of the moment."""
     limit = _text(root / _CPU / "cpu0/cpufreq/cpuinfo_max_freq").strip()
     if limit.isdigit():
-        return float(limit) * 1.0e3  # kHz
+        return float(limit) * _KHZ
     now = re.search(r"^cpu MHz\s*:\s*([\d.]+)", info, re.MULTILINE)
     return float(now.group(1)) * u.HZ_PER_MHZ if now else None
 
@@ -130,7 +131,7 @@ def _rapl(counter: Path, wrap_uj: float, clock: Callable[[], float]) -> Callable
         while clock() - start < seconds:
             work()
         used = float(_text(counter)) - before
-        return (used + wrap_uj if used < 0 else used) * _RAPL_UJ_PER_S / (clock() - start)
+        return (used + wrap_uj if used < 0 else used) * _MICRO / (clock() - start)
 
     return watts
 
@@ -139,11 +140,11 @@ def _battery_w(folder: Path) -> float:
     """Power drawn from a battery [W]. ValueError if it does not tell."""
     power = _text(folder / "power_now").strip()
     if power:
-        return abs(float(power)) / u.UJ_PER_J
-    current, voltage = (float(_text(folder / name).strip() or "nan") / u.UJ_PER_J for name in ("current_now", "voltage_now"))
+        return abs(float(power)) * _MICRO
+    current, voltage = (float(_text(folder / name).strip() or "nan") for name in ("current_now", "voltage_now"))
     if current != current or voltage != voltage:
         raise ValueError("no reading")
-    return abs(current) * voltage
+    return abs(current) * voltage * _MICRO**2
 
 
 def _sampled(folder: Path, clock: Callable[[], float]) -> Callable[[Callable[[], object], float], float]:

@@ -8,7 +8,7 @@ from statistics import median
 
 from foldsim.hardware.measurement.products import random_weights
 from foldsim.hardware.measurement.runtime import ELEMENTWISE, TINY, Runtime
-from foldsim.hardware.measurement.timing import Clock, Span, Work, difference, interleaved, timed
+from foldsim.hardware.measurement.timing import Clock, Span, Work, difference, interleaved
 
 SPEECH_ROWS, SPEECH_WIDTH = 16, 1024  # a chunk of a few hundred milliseconds at the width of a feedforward
 KINDS = ("exp", "divide", "multiply_add", "compare")
@@ -86,7 +86,8 @@ def call_times(runtime: Runtime, rounds: int, clock: Clock) -> CallTimes:
     repeats = interleaved(cases, rounds, clock)
 
     def block_s(block: str, precision: str = "fp32") -> Span:
-        return difference(repeats[f"{block} {precision}"], repeats[f"none {precision}"]).map(lambda s: s / STREAM_LAYERS)
+        more, less = repeats[f"{block} {precision}"], repeats[f"none {precision}"]
+        return difference(more, less).map(lambda s: s / STREAM_LAYERS)
 
     vector = block_s("vector").map(lambda s: s / ops["vector fp32"])
     # One of the ops of attention is its softmax.

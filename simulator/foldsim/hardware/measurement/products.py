@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
@@ -13,13 +14,14 @@ from foldsim.hardware.measurement.timing import Clock, Span, Work, timed
 
 # Rows at which the rate is measured: kernels work on blocks of 4, 6, 8 or 16 rows, so a row more than a block matters.
 ROWS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 14, 16, 17, 20, 24, 28, 32, 33, 40, 48, 64)
-QUICK_ROWS = (1, 2, 4, 5, 8, 9, 16, 17, 32, 33, 64)
+QUICK_ROWS = (1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33, 64)
 PEAK_ROWS = 256  # rows of the product whose rate stands for large ones
 CACHED_LAYERS = 2  # layers whose weights stay in a cache between repeats
 CACHED_SHARE = 0.5  # of that cache
 CALLS = 24  # layers per repeat, cached
 STREAM_WIDTHS = (128, 256, 512, 1024, 2048)
-STREAM_ROWS = (2, 4, 8, 16)
+STREAM_ROWS = (1, 2, 3, 4, 8, 16)
+MANY_ROWS = 4  # from here on the rate of streaming hardly depends on rows; below, other kernels are at work
 STREAM_BYTES = 16 << 20  # weights per repeat
 STREAM_LAYERS = (4, 128)  # at least, at most
 BYTES = {"fp32": 4, "int8": 1}
@@ -33,8 +35,16 @@ class ProductRates:
     """Of one number format."""
 
     macs_per_s: dict[int, Span]  # by rows, weights in a cache
-    stream_bytes_per_s: dict[float, Span]  # by bytes of one run of weights, from memory
-    stream_overlap_ratio: Span
+    stream: Stream
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How weights come from memory: the rate is that of a run times the ratio of the rows."""
+
+    bytes_per_s: dict[float, Span]  # by bytes of one run of weights, at many rows
+    rows_ratio: dict[int, Span]  # by rows
+    overlap_ratio: Span
 
 
 def random_weights(width: int, count: int, seed: int = 0) -> list[Array]:
@@ -85,24 +95,24 @@ def cold_layers(
     flush: Work,
     rounds: int,
     clock: Clock,
-) -> dict[int, list[Cold]]:
-    """Layers by width, for several numbers of rows. ``flush`` empties the caches."""
+) -> dict[int, dict[int, Cold]]:
+    """Layers by width and rows. ``flush`` empties the caches."""
     tiny = runtime.products(random_weights(TINY, CACHED_LAYERS), precision)(STREAM_ROWS[0])
 
     def before() -> None:
         flush()
         tiny()  # the code of the runtime is back in the caches, the weights are not
 
-    found: dict[int, list[Cold]] = {}
+    found: dict[int, dict[int, Cold]] = {}
     for width in STREAM_WIDTHS:
         least, most = STREAM_LAYERS
         count = min(most, max(least, STREAM_BYTES // (width**2 * BYTES[precision])))
         of = runtime.products(random_weights(width, count), precision)
         spans = timed({m: of(m) for m in STREAM_ROWS}, rounds, clock, before)
-        found[width] = []
+        found[width] = {}
         for m, span in spans.items():
             total = span.map(lambda s, count=count: max(s / count - call_s, LEAST_S))  # type: ignore[misc]
-            found[width].append(Cold(total, m * width**2 / macs_per_s[m].value))
+            found[width][m] = Cold(total, m * width**2 / macs_per_s[m].value)
     return found
 
 
@@ -120,38 +130,57 @@ def stream_s(total_s: float, compute_s: float, overlap: float) -> float:
     return total_s
 
 
-def fit_stream(
-    cold: Mapping[int, Sequence[Cold]], element_bytes: int, most_bytes_per_s: float
-) -> tuple[Span, dict[float, Span]]:
-    """Overlap, and bytes per second by bytes of a run: least squares of the relative errors of the layers' times.
+def fit_stream(cold: Mapping[int, Mapping[int, Cold]], element_bytes: int, most_bytes_per_s: float) -> Stream:
+    """Overlap, rate by bytes of a run and ratio by rows that explain the times of layers (by width, by rows) best.
 
-    One overlap for all widths, one rate for each, none above what plain reading reaches. The range of the overlap holds
-    what fits nearly as well.
+    For every overlap the streaming times follow from the layers' times; rate and ratio are their medians. The overlap
+    with the least squares of relative errors is taken, and its range holds what fits nearly as well. No rate is above
+    what plain reading reaches.
     """
-    least = {width: width**2 * element_bytes / most_bytes_per_s for width in cold}
-    errors, times = {}, {}
-    for overlap in OVERLAPS:
-        best = {width: _best_stream(layers, overlap, least[width]) for width, layers in cold.items()}
-        errors[overlap] = sum(error for _, error in best.values())
-        times[overlap] = {width: seconds for width, (seconds, _) in best.items()}
+    fits = {overlap: _separated(cold, element_bytes, most_bytes_per_s, overlap, "value") for overlap in OVERLAPS}
+    errors = {overlap: _error(cold, element_bytes, overlap, *fits[overlap]) for overlap in OVERLAPS}
     chosen = min(OVERLAPS, key=lambda o: errors[o])
     near = [o for o in OVERLAPS if errors[o] <= NEARLY * errors[chosen]]
-    rates = {}
+    rates, ratios = fits[chosen]
+    slow_rates, slow_ratios = _separated(cold, element_bytes, most_bytes_per_s, chosen, "high")
+    return Stream(
+        {float(w * element_bytes): Span(r, min(r, slow_rates[w]), r) for w, r in rates.items()},
+        {m: Span(r, min(r, slow_ratios[m]), max(r, slow_ratios[m])) for m, r in ratios.items()},
+        Span(chosen, min(near), max(near)),
+    )
+
+
+def _separated(
+    cold: Mapping[int, Mapping[int, Cold]], element_bytes: int, most_bytes_per_s: float, overlap: float, end: str
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Rates by width at many rows, and ratios by rows."""
+    rates: dict[int, dict[int, float]] = {}
     for width, layers in cold.items():
-        moved, seconds = width**2 * element_bytes, times[chosen][width]
-        slower = [Cold(Span(c.total_s.high, c.total_s.high, c.total_s.high), c.compute_s) for c in layers]
-        slow = max(seconds, _best_stream(slower, chosen, least[width])[0])
-        rates[float(width * element_bytes)] = Span(moved / seconds, moved / slow, moved / seconds)
-    return Span(chosen, min(near), max(near)), rates
+        moved = width**2 * element_bytes
+        rates[width] = {
+            m: min(most_bytes_per_s, moved / max(stream_s(getattr(c.total_s, end), c.compute_s, overlap), LEAST_S))
+            for m, c in layers.items()
+        }
+    many = {width: median(rate for m, rate in by_rows.items() if m >= MANY_ROWS) for width, by_rows in rates.items()}
+    ratios = {
+        m: 1.0 if m >= MANY_ROWS else min(1.0, median(rates[w][m] / many[w] for w in cold))
+        for m in next(iter(cold.values()))
+        if m <= MANY_ROWS
+    }
+    return many, ratios
 
 
-def _best_stream(layers: Sequence[Cold], overlap: float, least_s: float) -> tuple[float, float]:
-    """Streaming time that fits all row counts best, and the squared relative error it leaves."""
-    candidates = [max(stream_s(c.total_s.value, c.compute_s, overlap), least_s) for c in layers]
-    candidates.append(sum(candidates) / len(candidates))
-
-    def error(seconds: float) -> float:
-        return sum((layer_s(c.compute_s, seconds, overlap) / c.total_s.value - 1.0) ** 2 for c in layers)
-
-    best = min(candidates, key=error)
-    return best, error(best)
+def _error(
+    cold: Mapping[int, Mapping[int, Cold]],
+    element_bytes: int,
+    overlap: float,
+    rates: Mapping[int, float],
+    ratios: Mapping[int, float],
+) -> float:
+    """Sum of the squared relative errors of all layers' times."""
+    total = 0.0
+    for width, layers in cold.items():
+        for m, c in layers.items():
+            seconds = width**2 * element_bytes / (rates[width] * ratios.get(m, 1.0))
+            total += (layer_s(c.compute_s, seconds, overlap) / c.total_s.value - 1.0) ** 2
+    return total

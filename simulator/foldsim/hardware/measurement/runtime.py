@@ -52,7 +52,7 @@ class Runtime(Protocol):
         """Layers as in ``products`` with a block of tiny ops after each, and the number of foldsim ops in one block.
 
         Blocks: ``none``; ``vector`` (layer norm, GELU, addition, softmax); ``attention`` (from queries, keys and values
-        to the context over cached keys and values, masked); ``linear`` (layers of width TINY).
+        to the context over right context, cache and chunk, with a mask by length, and the new cache); ``linear`` (layers of width TINY).
         """
         ...
 

@@ -17,7 +17,8 @@ def _softmax(x: Array, _: Array | None = None) -> Array:
 
 def _gelu(x: Array, _: Array | None = None) -> Array:
     # The tanh form: NumPy has no erf.
-    return np.float32(0.5) * x * (np.float32(1) + np.tanh(np.float32(0.79788456) * (x + np.float32(0.044715) * x * x * x)))
+    inner = np.float32(0.79788456) * (x + np.float32(0.044715) * x * x * x)
+    return (np.float32(0.5) * x * (np.float32(1) + np.tanh(inner))).astype(np.float32, copy=False)
 
 
 def _layer_norm(x: Array, _: Array | None = None) -> Array:
@@ -101,14 +102,17 @@ def _block(block: str, rows: int) -> tuple[Work, int]:
     if block == "vector":
         return (lambda: _softmax(_gelu(_layer_norm(x)) + x)), 4
     cache_key, cache_value = _array(TINY_CACHE, TINY, 2), _array(TINY_CACHE, TINY, 3)
-    mask = np.zeros((rows, TINY_CACHE + rows), dtype=bool)
+    length = TINY_CACHE + rows
     width = TINY // TINY_HEADS
 
     def attention() -> object:
-        key, value = np.concatenate([cache_key, x]), np.concatenate([cache_value, x])
+        # As streaming code does: right context and chunk in one array, the cache between them among the keys.
+        key, value = (np.concatenate([x[:1], cache, x[1:]]) for cache in (cache_key, cache_value))
         q, k, v = (each.reshape(-1, TINY_HEADS, width).transpose(1, 0, 2) for each in (x, key, value))
+        mask = np.arange(len(key)) >= length
         scores = np.where(mask, np.float32(-1.0e8), (q * np.float32(width**-0.5)) @ k.transpose(0, 2, 1))
         context = (_softmax(scores) @ v).transpose(1, 0, 2).reshape(-1, TINY)
-        return context, key[-TINY_CACHE:], value[-TINY_CACHE:]
+        kept = [np.concatenate([cache, new])[-TINY_CACHE:] for cache, new in ((cache_key, key), (cache_value, value))]
+        return context, kept
 
     return attention, 3

@@ -89,6 +89,7 @@ class _Graph:
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._inputs: list[Any] = []
+        self.results: list[str] = []  # besides the outputs that are asked for
 
     def input(self, name: str, shape: list[int | str]) -> str:
         self._inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
@@ -105,7 +106,7 @@ class _Graph:
         return name
 
     def model(self, outputs: Sequence[str]) -> Any:
-        results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+        results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (*outputs, *self.results)]
         graph = helper.make_graph(self._nodes, "measured", self._inputs, results, self._constants)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
 
@@ -143,13 +144,21 @@ def _block(graph: _Graph, x: str, block: str, rows: int) -> tuple[str, int]:
         return graph.node("Softmax", graph.node("Add", graph.node("Gelu", norm), x)), 4
     width = TINY // TINY_HEADS
     heads = graph.constant(np.array([-1, TINY_HEADS, width], np.int64))
-    parts = []
-    for seed in (0, 2, 3):
-        whole = x if not seed else graph.node("Concat", graph.constant(_array(TINY_CACHE, TINY, seed)), x, axis=0)
-        parts.append(graph.node("Transpose", graph.node("Reshape", whole, heads), perm=[1, 2, 0] if seed == 2 else [1, 0, 2]))
+    # As streaming code does: right context and chunk in one tensor, the cache between them among the keys.
+    ends = [graph.constant(np.array([at], np.int64)) for at in (0, 1, rows)]
+    right, chunk = (graph.node("Slice", x, ends[i], ends[i + 1], ends[0]) for i in (0, 1))
+    parts, kept = [graph.node("Transpose", graph.node("Reshape", x, heads), perm=[1, 0, 2])], []
+    for seed, order in ((2, [1, 2, 0]), (3, [1, 0, 2])):
+        cache = graph.constant(_array(TINY_CACHE, TINY, seed))
+        whole = graph.node("Concat", right, cache, chunk, axis=0)
+        parts.append(graph.node("Transpose", graph.node("Reshape", whole, heads), perm=order))
+        kept.append(graph.node("Concat", cache, whole, axis=0))
     scaled = graph.node("Mul", parts[0], graph.constant(np.array(width**-0.5, np.float32)))
     mask = graph.constant(np.zeros((rows, TINY_CACHE + rows), np.float32))
     scores = graph.node("Add", graph.node("MatMul", scaled, parts[1]), mask)
     context = graph.node("MatMul", graph.node("Softmax", scores), parts[2])
     flat = graph.constant(np.array([-1, TINY], np.int64))
-    return graph.node("Reshape", graph.node("Transpose", context, perm=[1, 0, 2]), flat), 3
+    context = graph.node("Reshape", graph.node("Transpose", context, perm=[1, 0, 2]), flat)
+    # The new caches are results as well: nothing of them may be left out.
+    graph.results += kept
+    return context, 3

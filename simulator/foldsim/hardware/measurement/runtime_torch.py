@@ -106,14 +106,18 @@ def _block(block: str, rows: int, precision: str) -> tuple[Work, int]:
         norm, gelu = torch.nn.LayerNorm(TINY), torch.nn.GELU()
         return (lambda: _F.softmax(gelu(norm(x)) + x, dim=-1)), 4
     cache_key, cache_value = _tensor(TINY_CACHE, TINY, 2), _tensor(TINY_CACHE, TINY, 3)
-    mask = torch.zeros(rows, TINY_CACHE + rows, dtype=torch.bool)
+    length = torch.tensor([TINY_CACHE + rows])
     width = TINY // TINY_HEADS
 
     def attention() -> Any:
-        key, value = torch.cat([cache_key, x]), torch.cat([cache_value, x])
+        # As streaming code does: right context and chunk in one tensor, the cache between them among the keys.
+        key, value = (torch.cat([x[:1], cache, x[1:]]) for cache in (cache_key, cache_value))
         q, k, v = (each.contiguous().view(-1, TINY_HEADS, width).transpose(0, 1) for each in (x, key, value))
-        scores = torch.bmm(q * width**-0.5, k.transpose(1, 2)).masked_fill(mask.unsqueeze(0), -1.0e8)
-        context = torch.bmm(_F.softmax(scores, dim=-1), v)
-        return context.transpose(0, 1).contiguous().view(-1, TINY), key[-TINY_CACHE:], value[-TINY_CACHE:]
+        scores = torch.bmm(q * width**-0.5, k.transpose(1, 2))
+        mask = torch.arange(len(key)).expand(1, -1) >= length.unsqueeze(1)
+        scores = scores.masked_fill(mask.unsqueeze(1), -1.0e8)
+        context = torch.bmm(_F.softmax(scores, dim=-1), v).transpose(0, 1).contiguous().view(-1, TINY)
+        kept = [torch.cat([cache, new])[-TINY_CACHE:] for cache, new in ((cache_key, key), (cache_value, value))]
+        return context, kept
 
     return attention, 3

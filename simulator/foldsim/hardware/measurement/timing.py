@@ -74,9 +74,7 @@ def interleaved(
     return found
 
 
-def timed(
-    cases: Mapping[KeyT, Work], rounds: int, clock: Clock, before: Work | None = None
-) -> dict[KeyT, Span]:
+def timed(cases: Mapping[KeyT, Work], rounds: int, clock: Clock, before: Work | None = None) -> dict[KeyT, Span]:
     """Time of every case, with its range."""
     return {key: span_of(repeats) for key, repeats in interleaved(cases, rounds, clock, before).items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from foldsim.model.records import Number
 from foldsim.schema import Problem
@@ -63,6 +63,8 @@ class Attention(Record):
     """A way to let tokens attend. ``lower`` gives the ops between a layer's norm and its residual."""
 
     kind: str
+    uses_positions: ClassVar[bool] = False  # relative and rotary positions of the layer
+    uses_cache: ClassVar[bool] = True  # keys of earlier chunks, cached as the layer says
 
     @property
     def foldable(self) -> bool:

@@ -8,7 +8,7 @@ all of the past: the number of left context tokens does not matter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -26,6 +26,8 @@ CAUSAL_HELP = "Tokens of a chunk do not see later ones of the same chunk: costs 
 
 class FavorAttention(Attention):
     """FAVOR+: softmax approximated by positive random features."""
+
+    uses_cache: ClassVar[bool] = False
 
     kind: Literal["favor"] = Field(description="FAVOR+ linear attention (Performer).")
     features: Size = Field(default=266, description="Random features m per head; 266 is dh ln dh of a 64-wide head.")
@@ -84,6 +86,8 @@ class FavorAttention(Attention):
 
 class FocusedLinearAttention(Attention):
     """Focused linear attention with a depthwise convolution on the values."""
+
+    uses_cache: ClassVar[bool] = False
 
     kind: Literal["focused_linear"] = Field(description="Focused linear attention (FLatten).")
     kernel: Size = Field(default=5, description="Taps of the depthwise convolution on the values.")

@@ -8,7 +8,7 @@ positions have a table of ``position_rows`` rows that is projected once per chun
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -24,6 +24,8 @@ ATTENTION: Literal["attention"] = "attention"
 
 class SoftmaxAttention(Attention):
     """Multi-head softmax attention."""
+
+    uses_positions: ClassVar[bool] = True
 
     kind: Literal["softmax"] = Field(description="Multi-head softmax attention.")
     suppression: bool = Field(

@@ -67,6 +67,14 @@ class Layer(Record):
         """What does not fit the chunk and context of the workload, or its other layers."""
         return ()
 
+    def chunk_problem(self, context: Context) -> str | None:
+        """Why this layer cannot work on a chunk (numbers, not arrays), or None."""
+        return None
+
+    def widths(self) -> tuple[float | None, float | None]:
+        """Width of a row that goes in and of one that comes out; None where that says nothing about its neighbours."""
+        return None, None
+
     def fold_problems(self, factor: int, feedforward: bool, keep_head_dim: bool) -> Iterable[str]:
         """Why this layer cannot be folded by ``factor``; empty if it can."""
         return ()

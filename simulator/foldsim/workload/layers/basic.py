@@ -27,6 +27,9 @@ class Linear(Layer):
     activation: Activation = Field(default="none", description="Activation function on the output.")
     rows: Rows = Field(default="all_tokens", description=ROWS_HELP)
 
+    def widths(self) -> tuple[float | None, float | None]:
+        return float(self.inputs), float(self.outputs)
+
     def lower(self, context: Context) -> Iterator[Op]:
         rows = context.rows(self.rows)
         work = activation_work(self.activation, rows * self.outputs)
@@ -49,6 +52,9 @@ class LayerNorm(Layer):
     width: Width = Field(description="Width.")
     shift: bool = Field(default=True, description="Has a shift besides the scale.")
     rows: Rows = Field(default="all_tokens", description=ROWS_HELP)
+
+    def widths(self) -> tuple[float | None, float | None]:
+        return float(self.width), float(self.width)
 
     def lower(self, context: Context) -> Iterator[Op]:
         rows = context.rows(self.rows)
@@ -75,6 +81,9 @@ class Embedding(Layer):
         description="The table is the matrix of another layer of the component (tied output projection): stored there.",
     )
     rows: Rows = Field(default="one", description=ROWS_HELP)
+
+    def widths(self) -> tuple[float | None, float | None]:
+        return None, float(self.width)
 
     def lower(self, context: Context) -> Iterator[Op]:
         read = context.rows(self.rows) * self.width
@@ -121,6 +130,9 @@ class ActivationLayer(Layer):
     width: Width = Field(description="Width.")
     rows: Rows = Field(default="one", description=ROWS_HELP)
 
+    def widths(self) -> tuple[float | None, float | None]:
+        return float(self.width), float(self.width)
+
     def lower(self, context: Context) -> Iterator[Op]:
         elements = context.rows(self.rows) * self.width
         work = activation_work(self.function, elements)
@@ -133,6 +145,9 @@ class Softmax(Layer):
     kind: Literal["softmax"] = Field(description="Softmax or log-softmax.")
     width: Width = Field(description="Width.")
     rows: Rows = Field(default="one", description=ROWS_HELP)
+
+    def widths(self) -> tuple[float | None, float | None]:
+        return float(self.width), float(self.width)
 
     def lower(self, context: Context) -> Iterator[Op]:
         rows = context.rows(self.rows)

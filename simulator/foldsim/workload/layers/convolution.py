@@ -59,7 +59,9 @@ class ConvolutionStack(Layer):
         default=None, description="Fixed window, computed whole in every invocation; else the rows of the chunk."
     )
     reread_rows: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        default=0, description="Rows beyond the chunk's that every invocation reads again."
+        default=0,
+        description="Rows beyond the chunk's that every invocation reads again. Convolutions without padding need"
+        " the sum of (kernel - stride) x the strides before: 3 for two of kernel 3 and stride 2.",
     )
     keeps_rows: Annotated[int, Field(ge=0, le=1_000_000)] | Literal["window"] = Field(
         default=0,
@@ -121,6 +123,31 @@ class ConvolutionStack(Layer):
             return float(self.input_rows)
         which = {"samples": "chunk_samples", "frames": "all_frames", "tokens": "all_tokens"}[self.input]
         return context.rows(which) + self.reread_rows
+
+    def made_rows(self, context: Context) -> list[float]:
+        """Rows that each convolution makes of a chunk."""
+        rows, every = float(np.asarray(self.rows_in(context))), []
+        for c in self.convolutions:
+            rows = float(_length(max(rows, 0.0) + c.cached_rows, c.kernel, c.stride, c.padding))
+            every.append(rows)
+        return every
+
+    def chunk_problem(self, context: Context) -> str | None:
+        rows = float(np.asarray(self.rows_in(context)))
+        for i, (c, made) in enumerate(zip(self.convolutions, self.made_rows(context), strict=True)):
+            if made < 1:
+                return (
+                    f"convolution {i + 1} of {self.name!r} has a kernel of {c.kernel} rows and sees {max(rows, 0.0):g}"
+                    " (give padding, reread_rows or cached_rows, or a longer chunk)"
+                )
+            rows = made
+        return None
+
+    def widths(self) -> tuple[float | None, float | None]:
+        bands = float(self.bands)
+        for c in self.convolutions:
+            bands = float(_length(bands, c.kernel_bands, c.stride_bands, c.padding_bands))
+        return float(self.channels * self.bands), self.convolutions[-1].outputs * bands
 
     def kept(self, context: Context) -> tuple[Number, Number]:
         """Input elements kept between chunks, and those of them that a chunk writes: a ring buffer."""

@@ -55,6 +55,9 @@ class EncoderLayer(Layer):
             for problem in self.attention.problems(self.width, self.heads):
                 yield Problem(("attention", *problem.path), problem.message, problem.allowed, problem.suggestion)
 
+    def widths(self) -> tuple[float | None, float | None]:
+        return float(self.width), float(self.width)
+
     @property
     def inner_width(self) -> float:
         """Width of all heads together."""
@@ -92,6 +95,20 @@ class CachedAttentionLayer(EncoderLayer):
                 f"a memory bank of {streaming.memory_bank_tokens} vectors and {self.positions} positions: a vector that"
                 " stands for a chunk has no position",
                 allowed="none, or streaming.memory_bank_tokens: 0",
+            )
+
+    def problems(self) -> Iterable[Problem]:
+        yield from super().problems()
+        ignored = []
+        if self.positions != "none" and not self.attention.uses_positions:
+            ignored.append(("positions", self.positions))
+        if self.cache == "layer_input" and not self.attention.uses_cache:
+            ignored.append(("cache", self.cache))
+        for key, value in ignored:
+            yield Problem(
+                (key,),
+                f"attention {self.attention.kind} has no use for {key}: {value}; what it costs is left out",
+                severity="warning",
             )
 
     def tokens(self, context: Context) -> tuple[float, float]:

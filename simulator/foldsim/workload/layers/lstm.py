@@ -25,6 +25,9 @@ class Lstm(Layer):
     )
     rows: Rows = Field(default="one", description=ROWS_HELP)
 
+    def widths(self) -> tuple[float | None, float | None]:
+        return float(self.inputs), float(self.width)
+
     def lower(self, context: Context) -> Iterator[Op]:
         width, inputs = float(self.width), float(self.inputs)
         gates = GATES * width
