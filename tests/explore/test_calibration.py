@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from foldsim.api import simulate
 from foldsim.cli.calibrate import calibration_text, record_text
 from foldsim.errors import UserError
-from foldsim.explore.calibration import CalibrationError, calibrate
-from foldsim.explore.calibration_parameters import parameter_names, parameters
+from foldsim.explore.calibration import calibrate
+from foldsim.explore.calibration_parameters import CalibrationError, parameter_names, parameters
 from foldsim.explore.calibration_profile import calibrated_profile
 from foldsim.explore.measurements import QUANTITIES, read_measurements
 from foldsim.hardware.numbers import numbers_by_name

@@ -11,6 +11,7 @@ from foldsim.api import sweep
 from foldsim.explore.space import SpaceError
 from foldsim.schema import InputError
 from foldsim.workload.folding import describe_layers, layer_numbers
+from foldsim.workload.workload import load_workload
 
 SELECTIONS = [
     ("all", 5, [1, 2, 3, 4, 5]),
@@ -239,3 +240,15 @@ def test_variants_of_a_folded_workload_stay_folded(emformer):
     assert rows["params"].tolist() == [sum(folded.params().values())]
     assert rows["fold_heads"].tolist() == ["keep_heads"]
     assert sum(folded.unfolded().params().values()) == 76_738_049
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_shipped_folded_versions_are_the_base_folded(emformer, factor):
+    shipped = load_workload(f"emformer-rnnt-base-fold{factor}")
+    own = {"name", "title", "summary", "sources", "published_params_count", "folding"}
+    assert {k: v for k, v in shipped.document.data.items() if k not in own} == {
+        k: v for k, v in emformer.document.data.items() if k not in own
+    }
+    assert shipped.spec.folding == emformer.fold(factor).spec.folding
+    # Encoder parameters of the reference module inside the real Emformer (facts; tests/data/emformer_counts.json).
+    assert shipped.params()["encoder"] == {2: 47_856_640, 4: 43_914_240}[factor]

@@ -99,7 +99,7 @@ class CachedAttentionLayer(EncoderLayer):
 
     def problems(self) -> Iterable[Problem]:
         yield from super().problems()
-        ignored = []
+        ignored: list[tuple[str, str]] = []
         if self.positions != "none" and not self.attention.uses_positions:
             ignored.append(("positions", self.positions))
         if self.cache == "layer_input" and not self.attention.uses_cache:
