@@ -48,3 +48,22 @@ def test_sampled_bands_are_printed(foldsim: Foldsim) -> None:
     assert "Joint samples of every range" in page.stdout
     assert max(map(len, page.stdout.splitlines())) <= 120
     assert foldsim("simulate", "--seed", 3).exit_code == 2
+
+
+def test_a_chip_whose_levels_stream_at_their_peak_can_still_be_faster(foldsim: Foldsim) -> None:
+    """SRAM of the STM32L4R5 has an efficiency of 1, its core one of 0.3: a faster row is reached all the same."""
+    Path("fast.csv").write_text("row,workload,busy_ms\nkws,mlperf-tiny-kws,45\n")
+    result = foldsim("profile", "calibrate", "stm32l4r5", "fast.csv", "-o", "fast.yaml")
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("kws "))
+    assert "+0.0 %" in line
+    assert foldsim("profile", "validate", "--strict", "fast.yaml").exit_code == 0
+
+
+def test_a_row_in_another_unit_is_refused(foldsim: Foldsim) -> None:
+    """Millijoules where microjoules belong: the fit ends at its bound and the row is still missed by far."""
+    Path("mj.csv").write_text("row,workload,energy_busy_uj\nkws,mlperf-tiny-kws,0.45\n")
+    result = foldsim("profile", "calibrate", "stm32l4r5", "mj.csv", "-o", "mj.yaml")
+    assert result.exit_code == 2
+    assert "energies in uJ" in result.stderr
+    assert not Path("mj.yaml").exists()

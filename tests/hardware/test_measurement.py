@@ -31,8 +31,8 @@ class KnownMachine:
     """A runtime without kernels: work moves the clock.
 
     A layer takes ``call + max(compute, s stream) + (1 - s) stream``; compute is MACs over a rate that rises with rows
-    up to 8, stream is bytes over a bandwidth that falls for short runs and few rows. Layers whose weights stay in a cache do not
-    stream.
+    up to 8, stream is bytes over a bandwidth that falls for short runs and few rows. Layers whose weights stay in a
+    cache do not stream.
     """
 
     name = "torch"
@@ -186,7 +186,7 @@ def test_numbers_of_the_profile(known, tmp_path):
     assert [p.efficiency_ratio.value for p in fp32.kernels.efficiency_by_rows][:2] == pytest.approx([1 / 8, 2 / 8])
     streams = {p.run_bytes.value: p.stream_ratio.value for p in fp32.kernels.stream_by_run}
     assert {p.rows_count.value: p.stream_ratio.value for p in fp32.kernels.stream_by_rows} == pytest.approx(
-        {1: 0.7, 2: 0.7, 3: 0.7, 4: 1.0}, rel=1e-3
+        {1: 0.7, 2: 0.7, 3: 0.7, 4: 1.0, 8: 1.0, 16: 1.0, 32: 1.0}, rel=1e-3
     )
     assert streams == pytest.approx({1024: 0.25, 2048: 0.5, 4096: 1.0}, rel=1e-3)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foldsim.cli.guard import stop
+from foldsim.cli.guard import say, stop
 from foldsim.cli.tables import count, number, paragraph, percent, shorten, size, table, yes_no
 from foldsim.explore.design_file import read_compressions
 from foldsim.explore.sampling import Sampling
@@ -64,6 +64,11 @@ def run_simulate(
         )
     )
     print(json.dumps(result.to_dict(), indent=1) if as_json else report(result, profile.spec.title, top))
+    if not result.totals["fits"] and not as_json:
+        say(
+            f"fits NO: it needs {size(result.totals['memory_bytes'])}; what keeps data on {profile.name} has"
+            f" {size(profile.kept_bytes())} for it. Figures are as if the outermost held the rest."
+        )
 
 
 def report(result: Simulation, title: str, top: int) -> str:

@@ -30,6 +30,7 @@ STEP_RATIO = 1.0e-4  # of the width between the bounds, for derivatives
 FLAT = 1.0e-9  # change of the logarithm of a prediction that counts as none
 COLLINEAR = 1.0e-3  # least singular value of the scaled Jacobian at which columns count as one
 TAKES_PART = 0.3  # weight in the worst determined direction above which a parameter is named
+MOST_MISFIT = 5.0  # stated uncertainties by which a row may be missed where the fit ended at a bound
 STANDARD_ERRORS = 2.0  # half width of the ranges written: about 95 %
 TOLERANCE = 1.0e-10  # of the solution
 STARTS = (0.5, 0.2, 0.8)  # places between the bounds from which the fit starts, besides the profile's values
@@ -279,9 +280,30 @@ def calibrate(
         )
         for k, (i, name) in enumerate(problem.keys)
     )
+    _check_misfit(problem, theta, results)
     errors = np.sqrt(np.diag(spread))
     correlation = spread / np.outer(errors, errors)
     return Calibration(profile, measurements, tuple(_fitted(problem, theta, errors)), correlation, results)
+
+
+def _check_misfit(problem: _Problem, theta: FloatArray, results: Sequence[RowResult]) -> None:
+    """Refuse a fit that ran into a bound and still misses what it was made from by far."""
+    edge = STEP_RATIO * (problem.high - problem.low)
+    ended = [
+        p.name
+        for p, at, low, high, e in zip(problem.chosen, theta, problem.low, problem.high, edge, strict=True)
+        if at - low < e or high - at < e
+    ]
+    missed = [
+        f"{r.row} ({r.quantity}: measured {r.measured:g}, at the bound {r.after:g})"
+        for r, sigma in zip(results, problem.sigma, strict=True)
+        if r.used and abs(np.log(r.after / r.measured)) > MOST_MISFIT * sigma
+    ]
+    if ended and missed:
+        raise CalibrationError(
+            f"{' and '.join(ended)} ended at the bound of the fit and {', '.join(missed)} is still missed by far more"
+            " than its uncertainty; check the unit (times are in ms, energies in uJ, powers in mW), or fit another"
+        )
 
 
 def _fitted(problem: _Problem, theta: FloatArray, errors: FloatArray) -> list[Fitted]:

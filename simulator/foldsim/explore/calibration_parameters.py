@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from foldsim.errors import UserError
 from foldsim.hardware.numbers import numbers_by_name
 from foldsim.hardware.profile import SPEEDS, Profile
@@ -70,7 +72,11 @@ class Parameter:
     def moved(self, number: str, quantity: Quantity, value: Number) -> Number:
         """A number of the profile where the parameter has a value."""
         power = self.numbers[number]
-        return value if power == 0 else float(quantity.value) * value**power
+        if power == 0:
+            return value
+        scaled = float(quantity.value) * value**power
+        # No efficiency rises above 1: a level that streams at its peak already does not hold the others back.
+        return np.minimum(1.0, scaled) if _is_share(number, quantity) else scaled
 
 
 def parameter_names(profile: Profile) -> list[str]:
@@ -148,10 +154,15 @@ def _parameter(profile: Profile, numbers: Mapping[str, Quantity], name: str) -> 
 def _factor(name: str, numbers: Mapping[str, Quantity], power_of: Callable[[str], int | None]) -> Parameter:
     moved = {n: power for n in numbers if (power := power_of(n)) is not None}
     low, high = FACTOR_BOUNDS
-    shares = [n for n in moved if n.endswith("efficiency_ratio")]
-    high = min([high, *(1.0 / numbers[n].value for n in shares)])
+    shares = [numbers[n].value for n in moved if _is_share(n, numbers[n])]
+    high = min(high, 1.0 / min(shares)) if shares else high  # then every efficiency has reached 1
     why = "a factor of 20" + (", and no efficiency above 1" if high < FACTOR_BOUNDS[1] else "")
     return Parameter(name, moved, 1.0, low, high, why)
+
+
+def _is_share(number: str, quantity: Quantity) -> bool:
+    """Whether a number is a share of a peak, which nothing raises above 1."""
+    return number.endswith("efficiency_ratio") and quantity.value <= 1
 
 
 def _speed_power(name: str) -> int | None:

@@ -125,7 +125,7 @@ def _number(fitted: Fitted, name: str, quantity: Quantity, base: str, source: st
             )
         )
         if name.endswith("_ratio") and quantity.high <= 1:
-            low, high = min(low, 1.0), min(high, 1.0)
+            value, low, high = min(value, 1.0), min(low, 1.0), min(high, 1.0)
         sign = "times" if power > 0 else "divided by"
         rule = f"{sign} {fitted.parameter.name} {fitted.value:.4g} ({fitted.low:.4g}-{fitted.high:.4g})"
     value, low, high = (rounded(x) for x in (value, low, high))

@@ -75,7 +75,9 @@ def _levels(profile: ProfileSpec) -> Iterator[Problem]:
             )
             yield _warning((*path, "bandwidth_gb_per_s", "value"), message, suggestion="order levels innermost first")
         # Registers and buffers of many cores may be larger than the cache they share; what keeps data is a real level.
-        if inner.keeps_data and inner.capacity_bytes.value > outer.capacity_bytes.value:
+        # Flash and MRAM of a microcontroller may be smaller than its SRAM.
+        sized = inner.keeps_data and outer.kind not in ("flash", "mram")
+        if sized and inner.capacity_bytes.value > outer.capacity_bytes.value:
             message = f"{outer.name!r} is smaller than {inner.name!r} inside it"
             least = f"at least {inner.capacity_bytes.value:g}"
             yield _warning((*path, "capacity_bytes", "value"), message, least, "order levels innermost first")

@@ -14,7 +14,7 @@ SPEECH_ROWS, SPEECH_WIDTH = 16, 1024  # a chunk of a few hundred milliseconds at
 KINDS = ("exp", "divide", "multiply_add", "compare")
 ALONE = {"multiply_add": ("add", "multiply", "layer_norm"), "divide": ("divide",), "compare": ("relu",)}
 EXPONENTIAL = ("softmax", "gelu", "sigmoid")
-COUNT = 16  # operators per repeat
+COUNT = 32  # tensors per repeat: more than the cache of a core holds, as after a layer whose weights passed through it
 # Layers that run between the calls, so that these find the caches as they do in a model: the weights of each fill the
 # cache of the core, all together stay in the last one, as the code of the runtime does from layer to layer.
 STREAM_WIDTH = 512

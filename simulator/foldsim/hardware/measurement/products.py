@@ -20,8 +20,7 @@ CACHED_LAYERS = 2  # layers whose weights stay in a cache between repeats
 CACHED_SHARE = 0.5  # of that cache
 CALLS = 24  # layers per repeat, cached
 STREAM_WIDTHS = (128, 256, 512, 1024, 2048)
-STREAM_ROWS = (1, 2, 3, 4, 8, 16)
-MANY_ROWS = 4  # from here on the rate of streaming hardly depends on rows; below, other kernels are at work
+STREAM_ROWS = (1, 2, 3, 4, 8, 16, 32)
 STREAM_BYTES = 16 << 20  # weights per repeat
 STREAM_LAYERS = (4, 128)  # at least, at most
 BYTES = {"fp32": 4, "int8": 1}
@@ -42,7 +41,7 @@ class ProductRates:
 class Stream:
     """How weights come from memory: the rate is that of a run times the ratio of the rows."""
 
-    bytes_per_s: dict[float, Span]  # by bytes of one run of weights, at many rows
+    bytes_per_s: dict[float, Span]  # by bytes of one run of weights, at the best number of rows
     rows_ratio: dict[int, Span]  # by rows
     overlap_ratio: Span
 
@@ -153,7 +152,7 @@ def fit_stream(cold: Mapping[int, Mapping[int, Cold]], element_bytes: int, most_
 def _separated(
     cold: Mapping[int, Mapping[int, Cold]], element_bytes: int, most_bytes_per_s: float, overlap: float, end: str
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """Rates by width at many rows, and ratios by rows."""
+    """Rates by width at the best number of rows, and ratios by rows."""
     rates: dict[int, dict[int, float]] = {}
     for width, layers in cold.items():
         moved = width**2 * element_bytes
@@ -161,13 +160,12 @@ def _separated(
             m: min(most_bytes_per_s, moved / max(stream_s(getattr(c.total_s, end), c.compute_s, overlap), LEAST_S))
             for m, c in layers.items()
         }
-    many = {width: median(rate for m, rate in by_rows.items() if m >= MANY_ROWS) for width, by_rows in rates.items()}
-    ratios = {
-        m: 1.0 if m >= MANY_ROWS else min(1.0, median(rates[w][m] / many[w] for w in cold))
-        for m in next(iter(cold.values()))
-        if m <= MANY_ROWS
+    typical = {width: median(by_rows.values()) for width, by_rows in rates.items()}
+    ratios = {m: median(rates[w][m] / typical[w] for w in cold) for m in next(iter(cold.values()))}
+    best = max(ratios.values())  # a ratio is a share
+    return {w: min(most_bytes_per_s, rate * best) for w, rate in typical.items()}, {
+        m: r / best for m, r in ratios.items()
     }
-    return many, ratios
 
 
 def _error(
@@ -181,6 +179,6 @@ def _error(
     total = 0.0
     for width, layers in cold.items():
         for m, c in layers.items():
-            seconds = width**2 * element_bytes / (rates[width] * ratios.get(m, 1.0))
+            seconds = width**2 * element_bytes / (rates[width] * ratios[m])
             total += (layer_s(c.compute_s, seconds, overlap) / c.total_s.value - 1.0) ** 2
     return total

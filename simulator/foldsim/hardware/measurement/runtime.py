@@ -45,14 +45,15 @@ class Runtime(Protocol):
         ...
 
     def elementwise(self, operator: str, rows: int, width: int, count: int) -> Work:
-        """One operator of ELEMENTWISE on a tensor (rows, width), ``count`` times."""
+        """One operator of ELEMENTWISE on ``count`` tensors (rows, width), or ``count`` times in a chain."""
         ...
 
     def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> tuple[Work, int]:
         """Layers as in ``products`` with a block of tiny ops after each, and the number of foldsim ops in one block.
 
         Blocks: ``none``; ``vector`` (layer norm, GELU, addition, softmax); ``attention`` (from queries, keys and values
-        to the context over right context, cache and chunk, with a mask by length, and the new cache); ``linear`` (layers of width TINY).
+        to the context over right context, cache and chunk, with a mask by length, and the new cache); ``linear``
+        (layers of width TINY).
         """
         ...
 

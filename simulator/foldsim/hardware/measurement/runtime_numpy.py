@@ -62,10 +62,11 @@ class NumpyRuntime:
         return of
 
     def elementwise(self, operator: str, rows: int, width: int, count: int) -> Work:
-        run, x, y = _OPERATORS[operator], _array(rows, width), _array(rows, width, seed=1)
+        run = _OPERATORS[operator]
+        operands = [(_array(rows, width, 2 * i), _array(rows, width, 2 * i + 1)) for i in range(count)]
 
         def work() -> None:
-            for _ in range(count):
+            for x, y in operands:
                 run(x, y)
 
         return work

@@ -55,11 +55,12 @@ class TorchRuntime:
         return of
 
     def elementwise(self, operator: str, rows: int, width: int, count: int) -> Work:
-        run, x, y = _OPERATORS[operator], _tensor(rows, width), _tensor(rows, width, seed=1)
+        run = _OPERATORS[operator]
+        operands = [(_tensor(rows, width, 2 * i), _tensor(rows, width, 2 * i + 1)) for i in range(count)]
 
         def work() -> None:
             with torch.inference_mode():
-                for _ in range(count):
+                for x, y in operands:
                     run(x, y)
 
         return work

@@ -126,7 +126,9 @@ class ActivationLayer(Layer):
     """An activation function on its own."""
 
     kind: Literal["activation"] = Field(description="Activation function.")
-    function: Literal["relu", "gelu", "silu", "tanh", "sigmoid", "swoosh"] = Field(description="Which one.")
+    function: Literal["relu", "gelu", "silu", "tanh", "sigmoid", "swoosh", "double_swish", "leaky_relu"] = Field(
+        description="Which one."
+    )
     width: Width = Field(description="Width.")
     rows: Rows = Field(default="one", description=ROWS_HELP)
 
