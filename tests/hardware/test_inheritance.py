@@ -180,7 +180,7 @@ def test_an_item_that_overrides_nothing(files):
 def test_a_key_that_overrides_nothing(files):
     (finding,) = files.findings("mine.yaml", HEAD + f"system:\n  bsy_mw: {ONE.replace('mine', 'slc')}\n")
     assert finding.message.startswith("unknown key `bsy_mw` in `system`")
-    assert finding.suggestion == "busy_mw, which is given as well"
+    assert finding.suggestion == "busy_mw, which is there as well"
 
 
 def test_a_profile_that_changes_nothing_is_warned_of(files):

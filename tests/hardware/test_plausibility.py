@@ -205,3 +205,14 @@ def test_strict_refuses_energies_that_are_assumed(files):
     facts = "from: [{what: a guess, value: 90, source: mine}]"
     (finding,) = strict(files, text.replace("high: 90, source: mine}", f"high: 90, source: mine, {facts}}}"))
     assert "rests on an assumption alone" in finding.message
+
+
+def test_an_energy_per_bit_is_recognised(load_profile, changed):
+    """10 pJ where LPDDR takes 80 or so per byte: per bit, most likely."""
+
+    def edit(data):
+        data["memory_levels"][-1]["read_pj_per_byte"].update(value=10.0, low=10.0, high=10.0)
+
+    profile = changed(load_profile("phone-npu"), edit)
+    found = [p for p in plausibility_problems(profile.spec) if p.path[-2] == "read_pj_per_byte"]
+    assert "80, if it is per bit" in {p.suggestion for p in found}

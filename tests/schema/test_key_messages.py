@@ -52,7 +52,7 @@ def check(finding: Finding, text: str, headline: str, allowed: str | None, sugge
         ("name: x\nzzzzz: 1\n", "2:1: unknown key `zzzzz`", CHIP_KEYS, None),
         ("name: x\npolisy: race-to-idle\n", "2:1: unknown key `polisy`", CHIP_KEYS, "policy"),
         ("name: x\nextra-layer:\n", "2:1: unknown key `extra-layer`", CHIP_KEYS, "extra_layer"),
-        ("name: x\nfold: 1\nfoldd: 2\n", "3:1: unknown key `foldd`", CHIP_KEYS, "fold, which is given as well"),
+        ("name: x\nfold: 1\nfoldd: 2\n", "3:1: unknown key `foldd`", CHIP_KEYS, "fold, which is there as well"),
         (
             "name: x\nby_name: {a: {kind: conv, widht: 3}}\n",
             "2:27: unknown key `widht` in `by_name.a`",
@@ -161,4 +161,4 @@ def test_unit_where_none_is_wanted(chip_model):
 
 def test_wrong_unit_beside_the_right_key(chip_model):
     finding = only(LEVEL + "    capacity_kb: 1\n", chip_model)
-    assert finding.message.endswith("foldsim wants bytes: `capacity_bytes`, which is given as well")
+    assert finding.message.endswith("foldsim wants bytes: `capacity_bytes`, which is there as well")

@@ -10,7 +10,7 @@ from foldsim.hardware.spec import ComputeUnit, MemoryLevel, OperatingPoint, Prof
 from foldsim.hardware.technology import COMPOUNDS, SCALABLE_NM, SCALABLE_V, Band, datapath_pj, sram_pj_per_byte
 from foldsim.schema import Problem
 from foldsim.schema.quantity import Quantity, quantities
-from foldsim.units import BYTES_PER_KIB
+from foldsim.units import BITS_PER_BYTE, BYTES_PER_KIB
 
 Path_ = tuple[str | int, ...]
 
@@ -49,8 +49,12 @@ def _unusual(profile: ProfileSpec) -> Iterator[Problem]:
         entry = entry_of(path, kind)
         if entry is None or quantity.value == 0 or entry.low <= quantity.value <= entry.high:
             continue
-        fits = [x for x in (quantity.value * PREFIX_STEP, quantity.value / PREFIX_STEP) if entry.low <= x <= entry.high]
-        suggestion = f"{fits[0]:g}, if the unit is one prefix off" if fits else entry.where
+        slips = [(quantity.value * PREFIX_STEP, "the unit is one prefix off")]
+        slips.append((quantity.value / PREFIX_STEP, "the unit is one prefix off"))
+        if str(path[-1]).endswith("_per_byte"):
+            slips.insert(0, (quantity.value * BITS_PER_BYTE, "it is per bit"))
+        fits = [f"{x:g}, if {why}" for x, why in slips if entry.low <= x <= entry.high]
+        suggestion = fits[0] if fits else entry.where
         message = f"`{path[-1]}` of {quantity.value:g} is unusual"
         yield _warning((*path, "value"), message, f"usually {entry.low:g} to {entry.high:g}", suggestion)
 

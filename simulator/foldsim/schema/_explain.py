@@ -178,7 +178,7 @@ class _Explainer:
             suggestion = mistake.wanted + (f": {mistake.converted}" if mistake.converted else "")
             self.meant.add((*owner_path, mistake.wanted))
             if mistake.wanted not in free:
-                message += ", which is given as well"
+                message += ", which is there as well"
         elif (close := close_name(key, free)) is not None:
             suggestion = close.name
             if close.sure:
@@ -186,7 +186,7 @@ class _Explainer:
         elif (home := self._home_of(key, spot)) is not None:
             message += f"; {home}, so check the indentation"
         elif (close := close_name(key, known)) is not None:
-            suggestion = f"{close.name}, which is given as well"
+            suggestion = f"{close.name}, which is there as well"
         self.found.append(Problem(spot.path, message, names(known) or None, suggestion, at_key=True))
 
     def _home_of(self, key: str, spot: Spot) -> str | None:
