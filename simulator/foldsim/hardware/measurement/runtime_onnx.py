@@ -60,12 +60,15 @@ class OnnxRuntime:
 
     def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> tuple[Work, int]:
         graph = _Graph()
-        x, tiny = graph.input("x", [rows, weights[0].shape[1]]), graph.input("tiny", [rows, TINY])
+        x, tiny = graph.input("x", [rows, weights[0].shape[1]]), graph.input("tiny", [rows, 1, TINY])
         ops = 0
         for w in weights:
             x = graph.node("MatMul", x, graph.constant(np.ascontiguousarray(w.T)))
             tiny, ops = _block(graph, tiny, block, rows)
-        feeds = {"x": _array(rows, weights[0].shape[1]), "tiny": _array(rows, TINY)}
+        feeds = {
+            "x": _array(rows, weights[0].shape[1]),
+            "tiny": _array(rows, TINY)[:, None],
+        }  # (time, batch, width), as models hold it
         return _run(self._session(graph, [x, graph.node("Identity", tiny)], precision), feeds), ops
 
     def _session(self, graph: _Graph, outputs: list[str], precision: str) -> Any:
@@ -149,7 +152,7 @@ def _block(graph: _Graph, x: str, block: str, rows: int) -> tuple[str, int]:
     right, chunk = (graph.node("Slice", x, ends[i], ends[i + 1], ends[0]) for i in (0, 1))
     parts, kept = [graph.node("Transpose", graph.node("Reshape", x, heads), perm=[1, 0, 2])], []
     for seed, order in ((2, [1, 2, 0]), (3, [1, 0, 2])):
-        cache = graph.constant(_array(TINY_CACHE, TINY, seed))
+        cache = graph.constant(_array(TINY_CACHE, TINY, seed)[:, None])
         whole = graph.node("Concat", right, cache, chunk, axis=0)
         parts.append(graph.node("Transpose", graph.node("Reshape", whole, heads), perm=order))
         kept.append(graph.node("Concat", cache, whole, axis=0))
@@ -157,7 +160,7 @@ def _block(graph: _Graph, x: str, block: str, rows: int) -> tuple[str, int]:
     mask = graph.constant(np.zeros((rows, TINY_CACHE + rows), np.float32))
     scores = graph.node("Add", graph.node("MatMul", scaled, parts[1]), mask)
     context = graph.node("MatMul", graph.node("Softmax", scores), parts[2])
-    flat = graph.constant(np.array([-1, TINY], np.int64))
+    flat = graph.constant(np.array([-1, 1, TINY], np.int64))
     context = graph.node("Reshape", graph.node("Transpose", context, perm=[1, 0, 2]), flat)
     # The new caches are results as well: nothing of them may be left out.
     graph.results += kept

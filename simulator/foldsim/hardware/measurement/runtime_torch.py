@@ -97,7 +97,7 @@ def _layer(weights: Array, precision: str) -> Any:
 
 def _block(block: str, rows: int, precision: str) -> tuple[Work, int]:
     """Tiny ops, and as how many of foldsim's they count."""
-    x = _tensor(rows, TINY)
+    x = _tensor(rows, TINY).unsqueeze(1)  # (time, batch, width), as models hold it
     if block == "none":
         return (lambda: None), 0
     if block == "linear":
@@ -106,7 +106,7 @@ def _block(block: str, rows: int, precision: str) -> tuple[Work, int]:
     if block == "vector":
         norm, gelu = torch.nn.LayerNorm(TINY), torch.nn.GELU()
         return (lambda: _F.softmax(gelu(norm(x)) + x, dim=-1)), 4
-    cache_key, cache_value = _tensor(TINY_CACHE, TINY, 2), _tensor(TINY_CACHE, TINY, 3)
+    cache_key, cache_value = (_tensor(TINY_CACHE, TINY, seed).unsqueeze(1) for seed in (2, 3))
     length = torch.tensor([TINY_CACHE + rows])
     width = TINY // TINY_HEADS
 
@@ -117,7 +117,7 @@ def _block(block: str, rows: int, precision: str) -> tuple[Work, int]:
         scores = torch.bmm(q * width**-0.5, k.transpose(1, 2))
         mask = torch.arange(len(key)).expand(1, -1) >= length.unsqueeze(1)
         scores = scores.masked_fill(mask.unsqueeze(1), -1.0e8)
-        context = torch.bmm(_F.softmax(scores, dim=-1), v).transpose(0, 1).contiguous().view(-1, TINY)
+        context = torch.bmm(_F.softmax(scores, dim=-1), v).transpose(0, 1).contiguous().view(-1, 1, TINY)
         kept = [torch.cat([cache, new])[-TINY_CACHE:] for cache, new in ((cache_key, key), (cache_value, value))]
         return context, kept
 
