@@ -137,16 +137,9 @@ def lowered_ops(
     for index, component in enumerate(workload.components):
         per_chunk = "chunk" in component.invoked_per
         calls[index] = _invocations(component, workload, chunk_tokens, chunk_s, 1.0 if batched else beam)
-        context = Context(
-            chunk_tokens=chunk_tokens - workload.audio.edge_tokens,
+        context = replace(
+            workload.context(chunk_tokens),
             left_context_tokens=left,
-            right_context_tokens=float(workload.streaming.right_context_tokens),
-            memory_bank_tokens=float(workload.streaming.memory_bank_tokens),
-            subsampling_frames=float(workload.audio.subsampling_frames),
-            token_samples=workload.token_ms / u.MS_PER_S * workload.audio.sample_rate_hz,
-            output_stride_tokens=float(workload.audio.output_stride_tokens),
-            utterance_tokens=workload.utterance_tokens,
-            edge_tokens=float(workload.audio.edge_tokens),
             symbols_per_chunk=_symbols(workload, chunk_s),
             rows_per_call=beam if batched and not per_chunk else 1.0,
             per_chunk=per_chunk,

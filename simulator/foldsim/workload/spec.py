@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from foldsim.model.records import Number
 from foldsim.schema import Problem
 from foldsim.schema.quantity import NonNegative, Positive, Record, Share, Source
 from foldsim.units import MS_PER_S
@@ -180,8 +181,8 @@ class WorkloadSpec(Record):
         )
         return next((problem for problem in found if problem), None)
 
-    def context(self, chunk_tokens: float) -> Context:
-        """What layers of components that run per chunk see of one chunk."""
+    def context(self, chunk_tokens: Number) -> Context:
+        """What layers of components that run per chunk see of a chunk (or of several: an array)."""
         streaming, audio = self.streaming, self.audio
         return Context(
             chunk_tokens=chunk_tokens - audio.edge_tokens,
