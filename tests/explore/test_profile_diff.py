@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from foldsim.explore.engine import run
-from foldsim.explore.profile_diff import profile_diff
+from foldsim.explore.profile_diff import profile_diff, reference_workload
 from foldsim.explore.space import DesignSpace
 from foldsim.explore.variants import SetAxis, apply_axis
 from foldsim.hardware.profile import from_document
@@ -126,3 +126,9 @@ def test_what_cannot_be_evaluated_is_compared_all_the_same(emformer, load_profil
     assert "does not compute in fp32" in found.problem
     assert len(found.differences) > 40
     assert {difference.effect_ratio for difference in found.differences} == {None}
+
+
+def test_the_reference_workload_is_one_that_fits(load_profile):
+    """76.7 MB of transducer fit a phone's DRAM, but not 2 MB of flash."""
+    assert reference_workload([load_profile("phone-npu"), load_profile("watch-npu")]).name == "emformer-rnnt-base"
+    assert reference_workload([load_profile("phone-npu"), load_profile("stm32u575")]).name == "mlperf-tiny-sww"

@@ -135,6 +135,18 @@ def test_removes_takes_away_items_and_whole_lists(files):
     assert [p.name for p in files.load("mine.yaml", text).spec.operating_points] == ["only"]
 
 
+def test_what_is_missing_since_it_was_removed_is_told_where_it_was_removed(files):
+    text = HEAD + "removes: [system.wake_uj, operating_points, compute_units.npu.clock_hz]\nsystem:\n  idle_mw: null\n"
+    found = sorted(files.findings("mine.yaml", text), key=lambda f: (f.line, f.column))
+    missing = [(f.file.rpartition("/")[2], f.line, f.column, f.message.split("`")[1]) for f in found]
+    assert missing == [
+        ("mine.yaml", 5, 11, "wake_uj"),
+        ("mine.yaml", 5, 27, "operating_points"),
+        ("mine.yaml", 5, 45, "clock_hz"),
+        ("mine.yaml", 7, 12, "idle_mw"),
+    ]
+
+
 def test_what_takes_nothing_away_is_told_with_what_is_there(files):
     text = HEAD + "removes: [operating_points.lwo, memory_levels.slc.size]\nsystem:\n  idel_mw: null\n"
     first, second, third = files.findings("mine.yaml", text)
@@ -175,6 +187,32 @@ def test_an_item_that_overrides_nothing(files):
     assert "nothing called 'drma' is inherited in memory_levels" in finding.message
     assert (finding.line, finding.column) == (6, 11)
     assert (finding.allowed, finding.suggestion) == ("vtcm, slc, dram", "dram")
+
+
+def test_wrong_keys_of_an_item_that_overrides_nothing(files):
+    text = HEAD + "memory_levels:\n  - name: drma\n    capacity_byte: 1\n"
+    name, key = sorted(files.findings("mine.yaml", text), key=lambda f: f.line)
+    assert "nothing called 'drma' is inherited" in name.message
+    assert (key.message, key.line, key.column, key.suggestion) == (
+        "unknown key `capacity_byte` in `memory_levels[0]`",
+        7,
+        5,
+        "capacity_bytes",
+    )
+
+
+def test_a_new_item_with_a_slip_is_judged_as_a_new_one(files):
+    """Twelve keys are needed besides the name; this one has eleven and one with another unit."""
+    one = ONE.replace("mine", "slc")
+    keys = ["usable_ratio", "bandwidth_gb_per_s", "bandwidth_efficiency_ratio", "read_pj_per_byte", "write_pj_per_byte"]
+    keys += ["static_mw", "retention_mw", "capacity_kb"]
+    lines = "".join(f"    {key}: {one}\n" for key in keys)
+    head = "memory_levels:\n  - name: vtcm\n  - name: llc\n    kind: scratchpad\n    on_chip: true\n"
+    found = files.findings("mine.yaml", HEAD + head + "    keeps_data: true\n    clock: own\n" + lines)
+    (slip,) = (f for f in found if "capacity" in f.message)
+    assert slip.message.startswith("unknown key `capacity_kb` in `memory_levels[1]`: wrong unit")
+    assert (slip.line, slip.column) == (19, 5)
+    assert not any("inherited" in f.message for f in found)
 
 
 def test_a_key_that_overrides_nothing(files):

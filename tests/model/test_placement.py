@@ -224,3 +224,12 @@ def test_activations_larger_than_every_level_overflow(make):
     """1000 bytes alive, 700 of room in the only level: 300 have no place."""
     recogniser = make.recogniser([make.Row(live_bytes=1000)])
     assert place(recogniser, [make.level(capacity_bytes=800)]).overflow_bytes[0] == pytest.approx(300)
+
+
+def test_a_workload_that_keeps_nothing(make):
+    """A bare function has neither weights nor state: nothing lives anywhere, and all of it fits."""
+    recogniser = make.recogniser([make.Row(live_bytes=10)], groups=[])
+    for kind in ("cache", "scratchpad"):
+        placement = place(recogniser, [make.level(capacity_bytes=1600, is_cache=kind == "cache"), make.dram()])
+        assert placement.resident_bytes.tolist() == [[0.0], [0.0]]
+        assert placement.overflow_bytes.tolist() == [0.0]

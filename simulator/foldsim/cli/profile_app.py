@@ -87,8 +87,15 @@ def profile_diff(
     first: Annotated[str, typer.Argument(metavar="A", help="Shipped name or file.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Shipped name or file.")],
     workload: Annotated[
-        str, typer.Option("--workload", "-w", metavar="NAME|FILE", help="Workload of the reference sweep.")
-    ] = "emformer-rnnt-base",
+        str | None,
+        typer.Option(
+            "--workload",
+            "-w",
+            metavar="NAME|FILE",
+            help="Workload of the reference sweep. [default: emformer-rnnt-base, or mlperf-tiny-sww where that does not"
+            " fit]",
+        ),
+    ] = None,
     top: Annotated[
         int, typer.Option(min=0, metavar="COUNT", help="Differences to list, largest effect first; 0 lists all.")
     ] = 30,

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from foldsim.cli.tables import number, paragraph, shorten, table
-from foldsim.explore.profile_diff import Difference, ProfileDiff, Value, profile_diff
+from foldsim.explore.profile_diff import Difference, ProfileDiff, Value, profile_diff, reference_workload
 from foldsim.hardware.profile import load_profile
 from foldsim.schema.quantity import Quantity
 from foldsim.units import PERCENT_PER_UNIT
@@ -15,16 +15,17 @@ from foldsim.workload.workload import load_workload
 NOTICEABLE_PERCENT = 0.005  # less is printed as nothing
 
 
-def run_diff(first: str, second: str, workload: str, top: int, as_json: bool) -> None:
+def run_diff(first: str, second: str, workload: str | None, top: int, as_json: bool) -> None:
     """Print the differences, those that matter most first."""
     one, other = load_profile(first), load_profile(second)
-    found = profile_diff(one, other, load_workload(workload))
+    reference = load_workload(workload) if workload else reference_workload([one, other])
+    found = profile_diff(one, other, reference)
     if as_json:
         print(json.dumps(_plain(found), indent=1))
         return
     print(paragraph(f"A  {one.name}: {one.spec.title}"))
     print(paragraph(f"B  {other.name}: {other.spec.title}"))
-    print("\n" + _powers(found, workload))
+    print("\n" + _powers(found, reference.name))
     if not found.differences:
         print("\nThe two have the same numbers.")
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,10 @@ from foldsim.hardware.profile import Profile
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.model.evaluate import Bands
 from foldsim.schema.quantity import Quantity
-from foldsim.workload.workload import Workload
+from foldsim.workload.workload import Workload, load_workload
 
+REFERENCE_WORKLOADS = ("emformer-rnnt-base", "mlperf-tiny-sww")
+"""What a reference sweep runs if nobody says: a transducer, and for chips that it does not fit a wake word."""
 NOT_COMPARED = ("extends", "removes", "name", "title", "summary", "sources", "calibration")
 Value = Quantity | str | bool | None
 
@@ -72,6 +74,23 @@ def profile_diff(first: Profile, second: Profile, workload: Workload) -> Profile
     return ProfileDiff(
         found, len(_plan(first, workload)[1].chunk_ms) if power else 0, power, other, "\n".join(problems)
     )
+
+
+def reference_workload(profiles: Sequence[Profile]) -> Workload:
+    """The first of REFERENCE_WORKLOADS that fits on all profiles, else the last."""
+    *larger, smallest = (load_workload(name) for name in REFERENCE_WORKLOADS)
+    return next((w for w in larger if all(_fits(profile, w) for profile in profiles)), smallest)
+
+
+def _fits(profile: Profile, workload: Workload) -> bool:
+    """Whether the memories hold the whole of a workload, so that powers mean something."""
+    try:
+        space, plan = _plan(profile, workload)
+    except SpaceError:
+        return False
+    hardware = profile.hardware(workload.spec.precision.activations, {})
+    _, result = evaluate_plan(space, plan, Bands(hardware, hardware, hardware))
+    return bool(result.footprint.fits[plan.wanted].all())
 
 
 def _try(evaluate: Callable[[], float], problems: list[str]) -> float | None:

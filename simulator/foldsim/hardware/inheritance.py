@@ -89,11 +89,16 @@ def _record_of(field: str) -> type[BaseModel]:
     return record
 
 
-def _lacking(field: str, item: Mapping[str, Any]) -> list[str]:
-    """Keys that an item needs to stand alone and does not have; a DRAM by type needs few."""
+def _needed(field: str, item: Mapping[str, Any]) -> list[str]:
+    """Keys that an item needs to stand alone; a DRAM by type needs few."""
     needed = [key for key, info in _record_of(field).model_fields.items() if info.is_required()]
     filled = FILLED if "dram" in item else ()
-    return [key for key in needed if key not in item and key not in filled]
+    return [key for key in needed if key not in filled]
+
+
+def _keys(field: str) -> list[str]:
+    """Keys that an item may have."""
+    return list(_record_of(field).model_fields)
 
 
 def _displaced(field: str, item: Mapping[str, Any]) -> tuple[str, ...]:
@@ -112,4 +117,4 @@ def _named_lists() -> dict[str, bool]:
     return found
 
 
-LAYERING = Layering(NOT_INHERITED, _named_lists(), _lacking, _displaced)
+LAYERING = Layering(NOT_INHERITED, _named_lists(), _needed, _keys, _displaced)

@@ -139,7 +139,7 @@ def _fill_cache(size: FloatArray, priority: FloatArray, free: FloatArray) -> Flo
     sweeps = np.take_along_axis(np.broadcast_to(priority, size.shape), order, axis=0)
     too_much = np.cumsum(sorted_size, axis=0) > free
     # The most frequent group at which the running total no longer fits interrupts the others this often.
-    interrupting = np.max(np.where(too_much, sweeps, 0.0), axis=0)
+    interrupting = np.max(np.where(too_much, sweeps, 0.0), axis=0, initial=0.0)
     share = np.where(too_much, 0.0, 1.0 - np.minimum(1.0, interrupting / np.maximum(sweeps, 1.0e-300)))
     out = np.empty_like(share)
     np.put_along_axis(out, order, share, axis=0)

@@ -29,13 +29,14 @@ class Layering:
     ----------
     own : top-level keys that every document says for itself.
     named : top-level lists of records that merge by name, and whether the order of their items means something.
-    lacking : the keys that an item of such a list would need to stand alone and does not have.
+    needed, keys : the keys that an item of such a list needs to stand alone, and all that it may have.
     displaced : the inherited keys that no longer hold once an item says what it says.
     """
 
     own: tuple[str, ...]
     named: Mapping[str, bool]
-    lacking: Callable[[str, Mapping[str, Any]], list[str]]
+    needed: Callable[[str, Mapping[str, Any]], list[str]]
+    keys: Callable[[str], list[str]]
     displaced: Callable[[str, Mapping[str, Any]], tuple[str, ...]] = lambda field, item: ()
 
 
@@ -132,7 +133,7 @@ class _Laying:
         for number, text in enumerate(removes if isinstance(removes, list) else ()):
             if not isinstance(text, str):
                 continue  # the model of the format says so
-            found = _drop(value, origin, text.split("."))
+            found = _drop(value, origin, text.split("."), Origin(self.document, (REMOVES, number)))
             if isinstance(found, _NotThere):
                 message = f"`{text}` takes away nothing: the base has no {found.key!r} in {found.where}"
                 self.problems.append(
@@ -147,7 +148,8 @@ class _Laying:
     def mapping(self, base: Any, origin: Origin, over: Any, path: Path) -> tuple[dict[str, Any], Origin]:
         """Lay a mapping over a mapping."""
         merged: dict[str, Any] = {}
-        below: dict[str | int, Origin] = {}
+        # Keys that were taken away stay known by the place that says so.
+        below = {key: at for key, at in origin.below.items() if key not in base and key not in over}
         for key, value in base.items():
             if key not in over:
                 merged[key], below[key] = value, origin.child(key)
@@ -189,17 +191,29 @@ class _Laying:
                 merged[place] = self.mapping(kept, origin_of_known, item, here)
                 last = max(last, place)
                 continue
-            if inherited and (lacking := self.how.lacking(str(path[0]), item)):
+            needed = self.how.needed(str(path[0]), item)
+            lacking = [key for key in needed if key not in item]
+            # With less than half of what a new item needs, the name is more likely a slip.
+            if inherited and 2 * len(lacking) > len(needed):
                 message = (
                     f"nothing called {name!r} is inherited in {path[0]}, and this is too little for a new one: it"
                     f" lacks {', '.join(lacking)}"
                 )
                 self.problems.append(Problem((*here, "name"), message, ", ".join(inherited), _close(name, inherited)))
+                self._unknown_keys(str(path[0]), item, here)
                 continue
             last = self._place_of(over, number, merged, last, here)
             merged.insert(last, (item, Origin(self.document, here)))
         values = [value for value, _ in merged]
         return values, Origin(self.document, path, {index: at for index, (_, at) in enumerate(merged)})
+
+    def _unknown_keys(self, name: str, item: Mapping[str, Any], here: Path) -> None:
+        """Wrong keys of an item that is left out, and that nothing else will look at."""
+        known = self.how.keys(name)
+        for key in item:
+            if key not in known:
+                message = f"unknown key `{key}` in `{name}[{here[-1]}]`"
+                self.problems.append(Problem((*here, key), message, ", ".join(known), _close(str(key), known), at_key=True))
 
     def _place_of(self, over: list[Any], number: int, merged: Sequence[tuple[Any, Origin]], last: int, at: Path) -> int:
         """Where a new item goes: after the item before it, else before the item after it, else at the end."""
@@ -228,8 +242,13 @@ class _NotThere:
     known: list[str]
 
 
-def _drop(value: Any, origin: Origin, keys: list[str], where: str = "") -> tuple[Any, Origin] | _NotThere:
-    """A value without what a path leads to, or why the path leads nowhere."""
+def _drop(
+    value: Any, origin: Origin, keys: list[str], by: Origin, where: str = ""
+) -> tuple[Any, Origin] | _NotThere:
+    """A value without what a path leads to, or why the path leads nowhere.
+
+    What is missing from a mapping then stands where it was taken away.
+    """
     key, rest = keys[0], keys[1:]
     slots: list[str | int]
     if isinstance(value, dict):
@@ -244,7 +263,7 @@ def _drop(value: Any, origin: Origin, keys: list[str], where: str = "") -> tuple
     slot = slots[names.index(key)]
     children = {s: (value[s], origin.child(s)) for s in slots}
     if rest:
-        found = _drop(*children[slot], rest, f"{where}.{key}".lstrip("."))
+        found = _drop(*children[slot], rest, by, f"{where}.{key}".lstrip("."))
         if isinstance(found, _NotThere):
             return found
         children[slot] = found
@@ -252,7 +271,9 @@ def _drop(value: Any, origin: Origin, keys: list[str], where: str = "") -> tuple
         del children[slot]
     kept = list(children.values())
     if isinstance(value, dict):
-        origins = {s: at for s, (_, at) in children.items()}
+        origins = {**origin.below, **{s: at for s, (_, at) in children.items()}}
+        if slot not in children:
+            origins[slot] = by
         return {s: item for s, (item, _) in children.items()}, Origin(origin.document, origin.path, origins)
     return [item for item, _ in kept], Origin(origin.document, origin.path, {i: at for i, (_, at) in enumerate(kept)})
 
