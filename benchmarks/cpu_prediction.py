@@ -32,11 +32,12 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 import yaml
 
@@ -44,6 +45,8 @@ import foldsim
 from foldsim.hardware.measurement.build import profile_text
 from foldsim.hardware.measurement.machine import describe
 from foldsim.hardware.measurement.runtime import Runtime, open_runtime
+from foldsim.hardware.measurement.runtime_onnx import session_of
+from foldsim.hardware.measurement.runtime_torch import calls_of
 from foldsim.hardware.measurement.session import measure
 from foldsim.hardware.measurement.timing import Work, cpu_clock
 
@@ -148,47 +151,70 @@ def without_empty() -> Iterator[None]:
         yield
 
 
-def run_onnx(module: Chunk, arguments: tuple[Any, ...], precision: str, folder: Path) -> Work:
-    """The exported module in ONNX Runtime, with dynamically quantised products for int8."""
+def exported(module: Chunk, arguments: tuple[Any, ...], precision: str, folder: Path) -> str:
+    """File of the exported module, with dynamically quantised products for int8."""
     import onnx
-    import onnxruntime
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    exported, quantised = folder / "fp32.onnx", folder / "int8.onnx"
-    names = [f"in{i}" for i in range(len(arguments))]
-    if not exported.exists():
+    plain, quantised = folder / "fp32.onnx", folder / "int8.onnx"
+    if not plain.exists():
+        names = [f"in{i}" for i in range(len(arguments))]
         with torch.no_grad(), without_empty():
-            torch.onnx.export(module, arguments, str(exported), input_names=names, opset_version=17, dynamo=False)
-        model = onnx.load(exported)
+            torch.onnx.export(module, arguments, str(plain), input_names=names, opset_version=17, dynamo=False)
+        model = onnx.load(plain)
         for node in model.graph.node:  # the memory bank is empty: a size of 0 is meant as such
             if node.op_type == "Reshape":
                 del node.attribute[:]
                 node.attribute.append(onnx.helper.make_attribute("allowzero", 1))
-        onnx.save(model, exported)
-    path = exported
-    if precision == "int8":
-        quantize_dynamic(exported, quantised, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8)
-        path = quantised
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        onnx.save(model, plain)
+    if precision == "fp32":
+        return str(plain)
+    quantize_dynamic(plain, quantised, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8)
+    return str(quantised)
+
+
+def run_onnx(module: Chunk, arguments: tuple[Any, ...], precision: str, folder: Path) -> Work:
+    """The exported module in ONNX Runtime."""
+    session, _ = session_of(exported(module, arguments, precision, folder), 1)
     known = {item.name for item in session.get_inputs()}
-    feeds = {name: value.numpy() for name, value in zip(names, arguments, strict=True) if name in known}
+    feeds = {f"in{i}": value.numpy() for i, value in enumerate(arguments) if f"in{i}" in known}
     return lambda: session.run(None, feeds)
 
 
-def encoder_workload(folder: Path, precision: str) -> foldsim.api.Workload:  # type: ignore[name-defined]
-    """The shipped transducer's encoder alone, in one number format."""
+def encoder_workload(folder: Path, precision: str, calls: Mapping[int, int]) -> Any:
+    """The shipped transducer's encoder alone, in one number format, with its calls of the runtime by folding factor."""
     text = (ROOT / "workloads" / "emformer-rnnt-base.yaml").read_text(encoding="utf-8")
     data = yaml.safe_load(text)
     data["name"] = f"emformer-encoder-{precision}"
     data["components"] = [c for c in data["components"] if c["name"] == "encoder"]
     data["precision"] = {"weights": precision, "activations": precision, "state": "fp32"}
+    (layers,) = (layer for layer in data["components"][0]["layers"] if layer["kind"] == "emformer")
+    layers["framework_calls_count"], layers["folded_framework_calls_count"] = calls[1], calls[max(calls)]
     del data["published_params_count"]
     path = folder / f"{data['name']}.yaml"
     path.write_text(yaml.safe_dump(data), encoding="utf-8")
     return foldsim.load_workload(path)
+
+
+def counted_calls(runtime: Runtime, tools: Any, rnnt: Any, precision: str) -> dict[int, int]:
+    """Calls of the runtime per layer beside those of products with weights, by folding factor.
+
+    Counted in the module, not timed: operators that reach PyTorch's dispatcher, or nodes of the optimised graph and
+    the tensors that are handed to it and back.
+    """
+    linear = runtime.between([np.eye(16, dtype=np.float32)], 2, "linear", precision).calls_count / 2
+    found = {}
+    for fold in (1, FOLDS[-1]):
+        module, arguments = real_module(tools, rnnt, fold, 8)
+        linears = sum(isinstance(part, torch.nn.Linear) for part in module.modules())
+        if runtime.name == "torch":
+            total = calls_of(lambda module=module, arguments=arguments: module(*arguments))
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                session, nodes = session_of(exported(module, arguments, precision, Path(folder)), 1)
+            total = nodes + len(session.get_inputs()) + len(session.get_outputs())
+        found[fold] = round((total - linears * linear) / module.layers)
+    return found
 
 
 def predict(profile: Path, workload: Any) -> dict[tuple[int, int], float]:
@@ -307,12 +333,14 @@ def main() -> int:
             runtime = open_runtime(runtime_name, 1)
             versions |= runtime.versions
             prepare = run_onnx if runtime_name == "onnxruntime" else lambda m, a, p, _: run_torch(m, a, p)
-            workload = encoder_workload(Path(temporary), precision)
+            calls = counted_calls(runtime, tools, rnnt, precision)
+            workload = encoder_workload(Path(temporary), precision, calls)
             first = measured_profile(runtime, folder, f"{runtime_name}-first")
             real = one_case(name, tools, rnnt, given.rounds, prepare)
             second = measured_profile(runtime, folder, f"{runtime_name}-second")
             both = [predict(profile, workload) for profile in (first, second)]
             table = compare(name, real, {key: sum(each[key] for each in both) / 2 for key in real})
+            table["calls_per_layer"] = {str(fold): count for fold, count in calls.items()}
             table["median_error_of_each_profile"] = [compare(name, real, each)["median_error"] for each in both]
             tables.append(table)
             for row in table["rows"]:

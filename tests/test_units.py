@@ -75,7 +75,7 @@ BARE = {
     "vector": "",
     # the axes of curves: rows, and shares or factors
     "efficiency_rows": "", "efficiency_values": "", "attention_rows": "", "attention_values": "",
-    "stream_values": "", "stream_rows": "", "stream_rows_values": "",
+    "stream_values": "", "stream_rows": "",
     # flags as numbers, and shares of a set that lie outside a level
     "input_outside": "", "output_outside": "", "activation_outside": "",
     # bytes by direction: of Traffic and of TileTraffic

@@ -55,6 +55,7 @@ CHUNK_TOKENS = (1, 2, 4, 8, 16, 32)
 MEMORY_BANK_TOKENS = 4
 REFERENCE = "reference module from the definition, inside the real layer"
 FUSED = ("scaled_dot_product", "multi_head_attention", "transformer_encoder", "flash_att", "efficient_att")
+MOVES = {"cat", "clone"}  # operators that only rearrange
 NO_KERNEL = ("_unsafe_view", "empty", "empty_like", "_local_scalar_dense")
 
 
@@ -186,6 +187,9 @@ class VectorWork(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
         if any(part in name for part in FUSED):
             raise RuntimeError(f"{name} is a fused attention operator: the FLOP counter may miss it")
         self.counts["kernels_count"] += not func.is_view and name not in NO_KERNEL
+        self.counts["calls_count"] += 1
+        if name in MOVES:
+            self.counts["moved_elements"] += out.numel()
         if name == "_softmax":
             self.counts["softmax_elements"] += out.numel()
             self.counts["softmax_rows"] += out.numel() // out.shape[-1]

@@ -19,7 +19,7 @@ from foldsim.hardware.measurement.products import (
     layer_s,
     stream_s,
 )
-from foldsim.hardware.measurement.runtime import ELEMENTWISE, TINY
+from foldsim.hardware.measurement.runtime import COPY, ELEMENTWISE, TINY, Between
 from foldsim.hardware.measurement.timing import Span, difference, interleaved
 from foldsim.hardware.profile import profile_findings
 from foldsim.schema import read_yaml
@@ -41,6 +41,7 @@ class KnownMachine:
     overlap = 0.3
     call = {"fp32": 4e-6, "int8": 20e-6}  # noqa: RUF012
     vector_s, attention_s = 3e-6, 7e-6
+    copy_s = 0.25e-9  # of one element
     seconds = {  # of one element, by the kinds of ELEMENTWISE  # noqa: RUF012
         "exp": 1e-9,
         "divide": 0.5e-9,
@@ -79,18 +80,20 @@ class KnownMachine:
         return lambda rows: self._work(len(weights) * self.layer(rows, width, precision, cold))
 
     def elementwise(self, operator, rows, width, count):
+        if operator == COPY:
+            return self._work(count * (self.vector_s + rows * width * self.copy_s))
         each = sum(n * s for n, s in zip(ELEMENTWISE[operator], self.seconds.values(), strict=True))
         return self._work(count * (self.vector_s + rows * width * each))
 
     def between(self, weights, rows, block, precision):
         layers = len(weights) * self.layer(rows, weights[0].shape[0], precision, cold=True)
-        ops, extra = {
-            "none": (0, 0.0),
-            "vector": (4, 4 * self.vector_s),
-            "attention": (3, 2 * self.attention_s + self.vector_s),
-            "linear": (2, 2 * self.call[precision]),
+        ops, calls, extra = {
+            "none": (0, 0, 0.0),
+            "vector": (4, 6, 4 * self.vector_s),
+            "attention": (3, 44, 2 * self.attention_s + self.vector_s),
+            "linear": (2, 4, 2 * self.call[precision]),
         }[block]
-        return self._work(layers + len(weights) * extra), ops
+        return Between(self._work(layers + len(weights) * extra), ops, calls)
 
 
 @pytest.fixture
@@ -184,11 +187,14 @@ def test_numbers_of_the_profile(known, tmp_path):
     assert kernels.vector_dispatch_s.value == pytest.approx(3e-6, rel=1e-3)
     assert kernels.stream_overlap_ratio.value == pytest.approx(known.overlap)
     assert [p.efficiency_ratio.value for p in fp32.kernels.efficiency_by_rows][:2] == pytest.approx([1 / 8, 2 / 8])
-    streams = {p.run_bytes.value: p.stream_ratio.value for p in fp32.kernels.stream_by_run}
-    assert {p.rows_count.value: p.stream_ratio.value for p in fp32.kernels.stream_by_rows} == pytest.approx(
-        {1: 0.7, 2: 0.7, 3: 0.7, 4: 1.0, 8: 1.0, 16: 1.0, 32: 1.0}, rel=1e-3
-    )
-    assert streams == pytest.approx({1024: 0.25, 2048: 0.5, 4096: 1.0}, rel=1e-3)
+    # Six calls of element-wise ops and 44 around attention take 4 x 3 + 2 x 7 + 3 us.
+    assert kernels.call_s.value == pytest.approx(29e-6 / 50, rel=1e-3)
+    assert kernels.copy_per_cycle.value == pytest.approx(1 / 0.25e-9 / 2.0e9, rel=1e-3)
+    assert [curve.rows_count.value for curve in fp32.kernels.stream_by_rows] == [1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33]
+    for curve in fp32.kernels.stream_by_rows:
+        share = 0.7 if curve.rows_count.value < 4 else 1.0
+        found = {point.run_bytes.value: point.stream_ratio.value for point in curve.by_run}
+        assert found == pytest.approx({1024: 0.25 * share, 2048: 0.5 * share, 4096: share}, rel=1e-3)
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.3, 1.0])
@@ -204,7 +210,8 @@ def test_streaming_time_is_found_again(overlap, compute):
 
 def test_streams_are_never_faster_than_reading():
     layers = {512: {m: Cold(Span(1e-6, 1e-6, 1e-6), 0.9e-6) for m in (2, 4, 8)}}
-    assert fit_stream(layers, 4, 30e9).bytes_per_s[2048.0].value <= 30e9 * (1 + 1e-9)
+    for by_run in fit_stream(layers, 4, 30e9).bytes_per_s.values():
+        assert by_run[2048.0].value <= 30e9 * (1 + 1e-9)
 
 
 def test_difference_is_between_the_fastest_and_not_negative():
@@ -225,3 +232,20 @@ def test_cases_take_turns_after_one_round_to_warm_up():
 def test_cached_layers_fill_half_the_cache_at_most(cache, size, width):
     assert cached_width(cache, size) == width
     assert CACHED_LAYERS * width**2 * size <= cache / 2
+
+
+def test_streaming_is_given_on_a_grid(known, tmp_path):
+    """The second curve loses a point; the third stands twice."""
+    lines = measured_text(known).splitlines()
+    starts = [i for i, line in enumerate(lines) if "- rows_count" in line and "by_run" in lines[i + 1]]
+    second, third = starts[1], lines[starts[2] : starts[3]]
+    wrong = [*lines[: second + 2], *lines[second + 4 : starts[3]], *third, *lines[starts[3] :]]
+    (tmp_path / "wrong.yaml").write_text("\n".join(wrong) + "\n", encoding="utf-8")
+    spec, findings = profile_findings(read_yaml(tmp_path / "wrong.yaml"))
+    assert spec is None
+    told = [(f.line, f.message) for f in findings if f.severity == "error"]
+    assert [message for _, message in told] == [
+        "rows_count must rise from one to the next",
+        "other run_bytes than at the first rows_count",
+    ]
+    assert told[1][0] == second + 3

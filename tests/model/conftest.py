@@ -57,6 +57,8 @@ class Row:
     multiply_add: Any = 0.0
     compare: Any = 0.0
     kernels: Any = 0.0
+    moved_count: Any = 0.0
+    calls_count: Any = np.nan
     live_bytes: Any = 0.0
     params: Any = 0.0
     weights_bytes: Any = 0.0

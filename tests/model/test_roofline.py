@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foldsim.model.roofline import efficiency, matrix_cycles, times
+from foldsim.model.roofline import dispatch, efficiency, matrix_cycles, stream_ratio, times
 from foldsim.model.traffic import Traffic
 
 ARRAY = {"weight_stationary": True, "unroll_k_count": 32.0, "unroll_n_count": 32.0}
@@ -197,3 +197,51 @@ def test_channels_of_a_depthwise_convolution_fill_simd_lanes(make):
     row = make.Row(8, 5, 1, batch=64, channelwise=True)
     assert cycles(make, row, **SIMD) == 8 * 2
     assert cycles(make, row, weight_load_hidden_ratio=0.0, **ARRAY) == 64 * (8 + 32)
+
+
+GRID = {
+    "stream_rows": (1.0, 4.0),
+    "stream_run_bytes": (256.0, 1024.0),
+    "stream_values": (0.2, 0.4, 0.6, 1.0),  # one row: 0.2 and 0.4; four rows: 0.6 and 1
+}
+
+
+@pytest.mark.parametrize(
+    ("m", "k", "share"),
+    [
+        (1, 256, 0.2),
+        (4, 1024, 1.0),
+        (1, 512, 0.3),  # half way in log2 between 256 and 1024 bytes
+        (2, 256, 0.4),  # half way between one row and four
+        (2, 512, 0.55),  # of 0.3 and 0.8
+        (1, 64, 0.2),  # flat beyond the ends
+        (64, 4096, 1.0),
+    ],
+)
+def test_streaming_between_four_points(make, m, k, share):
+    assert stream_ratio(make.ops([make.Row(m, k, 8)]), [make.unit(**GRID)])[0, 0] == pytest.approx(share)
+
+
+def test_products_of_activations_do_not_stream_weights(make):
+    rows = [make.Row(1, 256, 8, second_is_weight=False), make.Row(1, 256, 8)]
+    assert stream_ratio(make.ops(rows), [make.unit(**GRID)])[:, 0].tolist() == [1.0, 0.2]
+
+
+def test_counted_calls_stand_in_for_kernels(make):
+    """Two kernels at 5 us where calls are not counted; 30 calls at 2 us; nothing where another op has the calls."""
+    ops = make.ops(
+        [make.Row(kernels=2.0), make.Row(kernels=1.0, calls_count=30.0), make.Row(calls_count=0.0, kernels=1)]
+    )
+    priced = make.unit(dispatch_s=5.0e-6, call_s=(2.0e-6,))
+    assert dispatch(ops, [priced])[:, 0] == pytest.approx([10.0e-6, 60.0e-6, 0.0])
+    assert dispatch(ops, [make.unit(dispatch_s=5.0e-6)])[:, 0] == pytest.approx([10.0e-6, 5.0e-6, 5.0e-6])
+
+
+def test_rearranging_takes_time_where_it_is_priced(make):
+    """1000 elements at two per cycle and core on two cores of 1 GHz: 250 ns beside 100 ns of additions."""
+    ops = make.ops([make.Row(moved_count=1000.0, multiply_add=200.0)])
+    for unit, expected in (
+        (make.unit(cores_count=2.0, copy_per_cycle=(2.0,)), 350e-9),
+        (make.unit(cores_count=2.0), 100e-9),
+    ):
+        assert times(ops, moved(1, 0), [unit], [make.dram()]).vector_s[0, 0] == pytest.approx(expected)

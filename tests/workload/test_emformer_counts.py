@@ -178,6 +178,15 @@ def test_activation_and_norm_elements(emformer, variant):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_elements_that_the_code_rearranges(emformer, variant):
+    """Concatenations, and heads put side by side again where there is more than one; folding by views moves none."""
+    workload = folded(emformer, variant)
+    for tokens, chunk in each_chunk(variant):
+        counted = Counted(workload, tokens)
+        assert counted.total(counted.ops.moved_count, counted.rows()) == chunk["moved_elements"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_the_key_value_cache_does_not_change_with_folding(emformer, variant):
     """614,400 elements, a byte each."""
     for tokens in (1, 4, 32):
@@ -212,6 +221,7 @@ def test_with_a_memory_bank(emformer, changed):
     assert counted.work("exp", "activation") == recorded["gelu_elements"]
     assert counted.total(counted.ops.input_bytes, counted.rows(*NORMS)) == recorded["layer_norm_elements"]
     assert counted.state_bytes() == recorded["state"]["float_elements"]
+    assert counted.total(counted.ops.moved_count, counted.rows()) == recorded["moved_elements"]
 
 
 @pytest.mark.parametrize("tokens", [1, 4, 32])
@@ -311,3 +321,20 @@ def test_the_closed_form(workload_from, d, h, f, tokens, left, right, n, keep):
     assert counted.params(*FEEDFORWARD) == 2 * d * f + f + d
     assert counted.macs(*FEEDFORWARD) == 2 * q * d * f
     assert counted.state_bytes() == 2 * left * d
+
+
+def test_calls_of_the_runtime_are_those_that_the_layer_counts(emformer, changed):
+    """20 layers; products with weights (five a layer) keep an overhead of their own."""
+
+    def counting(data):
+        (layer,) = (x for c in data["components"] for x in c["layers"] if x["kind"] == "emformer")
+        layer.update(framework_calls_count=75, folded_framework_calls_count=103)
+
+    workload = changed(emformer, counting)
+    for factor, calls in ((1, 75), (2, 103), (4, 103)):
+        counted = Counted(workload if factor == 1 else workload.fold(factor), 4)
+        rows = counted.rows(layer="emformer")
+        own = [i for i in rows if np.isnan(counted.ops.calls_count[i]).any()]
+        assert {counted.lowered.rows[i].op for i in own} == {*PROJECTIONS, *FEEDFORWARD}
+        assert counted.total(counted.ops.calls_count, [i for i in rows if i not in own]) == 20 * calls
+    assert np.isnan(Counted(emformer, 4).ops.calls_count).all()

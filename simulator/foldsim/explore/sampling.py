@@ -123,7 +123,7 @@ def cause(record: BaseModel, path: tuple[str | int, ...], name: str) -> str:
         return f"{parts[1]} leakage"
     if head == "memory_levels" and "background" in parts and key.endswith("_mw"):
         return f"{parts[1]} background"
-    for curve in ("efficiency_by_rows", "stream_by_run"):
+    for curve in ("efficiency_by_rows", "stream_by_rows"):
         if curve in parts:
             return ".".join(parts[: parts.index(curve) + 1]) + f" {key}"
     return name

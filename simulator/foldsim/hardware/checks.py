@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from foldsim.hardware.calibration_record import calibration_problems
-from foldsim.hardware.spec import POLICIES, RESERVED_LEVELS, ComputeUnit, MemoryLevel, ProfileSpec
+from foldsim.hardware.spec import POLICIES, RESERVED_LEVELS, ComputeUnit, KernelLibrary, MemoryLevel, ProfileSpec
 from foldsim.schema import Problem
 from foldsim.schema.quantity import used_sources
 
@@ -121,10 +121,27 @@ def _check_unit(unit: ComputeUnit, path: tuple[str | int, ...]) -> Iterable[Prob
         for field in ("exp_pj", "divide_pj", "multiply_add_pj", "compare_pj"):
             if getattr(unit.vector, field) is None:
                 yield Problem((*path, "vector"), f"{field} is missing (or give the unit a power_law)")
+    for name, rate in unit.precisions.items():
+        yield from _check_streams(rate.kernels, (*path, "precisions", name, "kernels"))
     if unit.efficiency_by_rows:
         rows = [point.rows_count.value for point in unit.efficiency_by_rows]
         if rows != sorted(set(rows)):
             yield Problem((*path, "efficiency_by_rows"), "rows_count must rise from point to point")
+
+
+def _check_streams(library: KernelLibrary | None, path: tuple[str | int, ...]) -> Iterable[Problem]:
+    """Streaming is known on a grid: rows rise, and so do runs, which are the same at all rows."""
+    curves = (library.stream_by_rows or []) if library else []
+    rows = [curve.rows_count.value for curve in curves]
+    if rows != sorted(set(rows)):
+        yield Problem((*path, "stream_by_rows"), "rows_count must rise from one to the next")
+    for index, curve in enumerate(curves):
+        runs = [point.run_bytes.value for point in curve.by_run]
+        at = (*path, "stream_by_rows", index, "by_run")
+        if runs != sorted(set(runs)):
+            yield Problem(at, "run_bytes must rise from point to point")
+        elif runs != (first := [point.run_bytes.value for point in curves[0].by_run]):
+            yield Problem(at, "other run_bytes than at the first rows_count", ", ".join(f"{run:g}" for run in first))
 
 
 def _check_level(level: MemoryLevel, path: tuple[str | int, ...]) -> Iterable[Problem]:

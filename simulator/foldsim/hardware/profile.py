@@ -53,6 +53,8 @@ SPEEDS = {
     "stream_ratio": 1,
     "dispatch_s": -1,
     **{f"{op}_dispatch_s": -1 for op in OP_CLASSES},
+    "copy_per_cycle": 1,
+    "call_s": -1,
     "wake_ms": -1,
 }
 """Numbers of which more never slows (1) or never speeds up (-1) the work that the nominal sizes and shapes make."""
@@ -261,17 +263,17 @@ def _unit(unit: ComputeUnit, precision: str, energy: _Coefficients) -> UnitParam
 def _library(unit: ComputeUnit, library: KernelLibrary, energy: _Coefficients) -> dict[str, tuple[Number, ...]]:
     """What a kernel library does, as fields of the unit's record."""
     own = [getattr(library, f"{op}_dispatch_s") for op in OP_CLASSES]
-    runs, rows = library.stream_by_run or [], library.stream_by_rows or []
+    curves = library.stream_by_rows or []
     params: dict[str, tuple[Number, ...]] = {
-        "stream_run_bytes": tuple(energy.time(point.run_bytes) for point in runs),
-        "stream_values": tuple(energy.time(point.stream_ratio) for point in runs),
-        "stream_rows": tuple(energy.time(point.rows_count) for point in rows),
-        "stream_rows_values": tuple(energy.time(point.stream_ratio) for point in rows),
+        "stream_rows": tuple(energy.time(curve.rows_count) for curve in curves),
+        "stream_run_bytes": tuple(energy.time(point.run_bytes) for point in (curves[0].by_run if curves else ())),
+        "stream_values": tuple(energy.time(point.stream_ratio) for curve in curves for point in curve.by_run),
     }
+    for name in ("copy_per_cycle", "call_s", "stream_overlap_ratio"):
+        if (quantity := getattr(library, name)) is not None:
+            params[name] = (energy.time(quantity),)
     if any(own):
         params["dispatch_by_op_s"] = tuple(energy.time(each or unit.dispatch_s) for each in own)
-    if library.stream_overlap_ratio is not None:
-        params["stream_overlap_ratio"] = (energy.time(library.stream_overlap_ratio),)
     if library.attention_format is not None:
         other = unit.precisions[library.attention_format]
         curve = (other.kernels or KernelLibrary()).efficiency_by_rows or unit.efficiency_by_rows or []

@@ -28,17 +28,19 @@ class EfficiencyPoint(Record):
 
 
 class StreamPoint(Record):
-    """One point of the curve of achieved share of memory bandwidth against the length of a run of weights."""
+    """One point of a curve of achieved share of memory bandwidth against the length of a run of weights."""
 
     run_bytes: Positive = Field(description="Bytes of one run: the weights of one output, reduction x bytes.")
     stream_ratio: PositiveShare = Field(description="Share of the bandwidth of the outermost level reached.")
 
 
-class StreamRowsPoint(Record):
-    """One point of the curve of streaming against rows of the product."""
+class StreamCurve(Record):
+    """How weights stream from the outermost level into products of so many rows."""
 
     rows_count: Count = Field(description="Rows (tokens) of the matrix product.")
-    stream_ratio: PositiveShare = Field(description="Rate of streaming over that at many rows.")
+    by_run: list[StreamPoint] = Field(
+        min_length=1, description="By the length of a run, ascending; the same lengths at every number of rows."
+    )
 
 
 class KernelLibrary(Record):
@@ -47,12 +49,10 @@ class KernelLibrary(Record):
     efficiency_by_rows: list[EfficiencyPoint] | None = Field(
         default=None, description="Curve for this format, instead of the unit's efficiency_by_rows."
     )
-    stream_by_run: list[StreamPoint] | None = Field(
+    stream_by_rows: list[StreamCurve] | None = Field(
         default=None,
-        description="How fast weights stream from the outermost level by the length of their runs; 1 if left out.",
-    )
-    stream_by_rows: list[StreamRowsPoint] | None = Field(
-        default=None, description="And by rows, as a factor: libraries take other kernels for few rows."
+        description="How fast weights stream from the outermost level, by rows (ascending) and length of a run:"
+        " libraries take other kernels for few rows. All of its bandwidth if left out.",
     )
     stream_overlap_ratio: Share | None = Field(
         default=None,
@@ -72,6 +72,17 @@ class KernelLibrary(Record):
         description="Overhead of a product of two activations, its reshapes, masks and concatenations included.",
     )
     vector_dispatch_s: NonNegative | None = Field(default=None, description="Overhead of any other op.")
+    copy_per_cycle: Positive | None = Field(
+        default=None,
+        description="Elements per cycle and core that concatenating or transposing copies. Streaming code does so with"
+        " chunk, cache and heads; left out, as where a compiler plans the memory, it costs nothing.",
+    )
+    call_s: NonNegative | None = Field(
+        default=None,
+        description="Overhead of one call of the runtime, views and bookkeeping included. Stands in for"
+        " attention_dispatch_s and vector_dispatch_s in layers that say how many calls they make"
+        " (framework_calls_count).",
+    )
 
 
 class PrecisionRate(Record):

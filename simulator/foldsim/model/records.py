@@ -74,6 +74,8 @@ class OpTable:
     output_outside: FloatArray  # (R, 1) 1 where the result leaves to the outside
     vector: tuple[FloatArray, ...]  # elements of work by VECTOR_KINDS
     kernels: FloatArray
+    moved_count: FloatArray  # elements that eager code copies to rearrange them
+    calls_count: FloatArray  # calls of the runtime, where the layer counts them; else NaN: as many as kernels
     live_bytes: FloatArray  # activations alive while the op runs
     params: FloatArray
     weights_bytes: FloatArray  # stored bytes, constant tables included
@@ -132,10 +134,11 @@ class UnitParams:
     attention_macs_per_cycle: tuple[Number, ...] = ()  # products of activations, where their format is another
     attention_rows: tuple[Number, ...] = ()  # and their curve over rows
     attention_values: tuple[Number, ...] = ()
-    stream_run_bytes: tuple[Number, ...] = ()  # curve over the bytes of one run of weights
-    stream_values: tuple[Number, ...] = ()  # share of the outermost level's bandwidth
-    stream_rows: tuple[Number, ...] = ()  # curve over rows of a factor on it
-    stream_rows_values: tuple[Number, ...] = ()
+    stream_rows: tuple[Number, ...] = ()  # grid of streaming: rows of the product
+    stream_run_bytes: tuple[Number, ...] = ()  # and bytes of one run of weights
+    stream_values: tuple[Number, ...] = ()  # share of the outermost level's bandwidth, all runs of the first rows first
+    copy_per_cycle: tuple[Number, ...] = ()  # elements rearranged per cycle and core; () where that costs nothing
+    call_s: tuple[Number, ...] = ()  # of one call of the runtime, where layers count their calls
     stream_overlap_ratio: tuple[Number, ...] = ()  # of the outermost level with everything else
 
 

@@ -120,9 +120,10 @@ def stream_ratio(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     """Share of the outermost level's bandwidth at which each op reads, (R, P) or (1, 1).
 
     A library that reads weights as they are stored reads runs of one reduction, ``k`` elements; short runs stream
-    slower. 1 for all other ops.
+    slower, and kernels for few rows differ from those for many. Between the points of the grid the ratio is linear in
+    log2 of run and rows. 1 for all other ops.
     """
-    if not any(u.stream_run_bytes or u.stream_rows for u in units):
+    if not any(u.stream_values for u in units):
         return np.ones((1, 1))
     rows = ops.matrix_rows
     ratio = np.ones(ops.live_bytes.shape)
@@ -131,10 +132,13 @@ def stream_ratio(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     log_m = np.broadcast_to(np.log2(np.maximum(ops.m, 1.0)), shape)
     for index, u in enumerate(units):
         chosen = (ops.unit[:rows] == index) & ops.second_is_weight
-        if u.stream_run_bytes:
-            ratio[:rows][chosen] *= _curve(log_run[chosen], u.stream_run_bytes, u.stream_values)
-        if u.stream_rows:
-            ratio[:rows][chosen] *= _curve(log_m[chosen], u.stream_rows, u.stream_rows_values)
+        if u.stream_values:
+            count = len(u.stream_run_bytes)
+            by_rows = [
+                _curve(log_run[chosen], u.stream_run_bytes, u.stream_values[i * count : (i + 1) * count])
+                for i in range(len(u.stream_rows))
+            ]
+            ratio[:rows][chosen] = _curve(log_m[chosen], u.stream_rows, by_rows)
     return ratio
 
 
@@ -150,6 +154,16 @@ def dispatch_per_kernel(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray
         for i in range(len(OP_CLASSES))
     ]
     return np.choose(kind[:, None], by_kind)
+
+
+def dispatch(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
+    """Seconds that starting each op takes (R, P) or (R, 1): by kernel; by call where these are counted and priced."""
+    by_kernel = ops.kernels * dispatch_per_kernel(ops, units)
+    if not any(u.call_s for u in units):
+        return by_kernel
+    each = per_op([(u.call_s or (np.nan,))[0] for u in units], ops.unit, ops.live_bytes.shape[1])
+    by_call = ops.calls_count * each
+    return np.where(np.isnan(by_call), by_kernel, by_call)
 
 
 def times(
@@ -186,6 +200,8 @@ def times(
         vector[VECTOR_KINDS.index(name)] = vector[VECTOR_KINDS.index(name)] + decoded
     for kind, work in enumerate(vector):
         cycles += work / per_op([u.vector_per_cycle[kind] for u in units], ops.unit, n_points)
+    if any(u.copy_per_cycle for u in units):
+        cycles += ops.moved_count / per_op([(u.copy_per_cycle or (np.inf,))[0] for u in units], ops.unit, n_points)
     vector_s = cycles / (clock * value("cores_count"))
     level_s = []
     for index, level in enumerate(levels):
@@ -193,7 +209,7 @@ def times(
         if index == len(levels) - 1:
             rate = rate * stream_ratio(ops, units)
         level_s.append(traffic.served_by(index) / (rate * clock_ratio if level.core_clock else rate))
-    dispatch_s = ops.kernels * (dispatch_per_kernel(ops, units) / clock_ratio)
+    dispatch_s = dispatch(ops, units) / clock_ratio
     largest = np.maximum(matrix_s, vector_s)
     total = matrix_s + vector_s
     for term in level_s:

@@ -213,7 +213,9 @@ class _Laying:
         for key in item:
             if key not in known:
                 message = f"unknown key `{key}` in `{name}[{here[-1]}]`"
-                self.problems.append(Problem((*here, key), message, ", ".join(known), _close(str(key), known), at_key=True))
+                self.problems.append(
+                    Problem((*here, key), message, ", ".join(known), _close(str(key), known), at_key=True)
+                )
 
     def _place_of(self, over: list[Any], number: int, merged: Sequence[tuple[Any, Origin]], last: int, at: Path) -> int:
         """Where a new item goes: after the item before it, else before the item after it, else at the end."""
@@ -242,9 +244,7 @@ class _NotThere:
     known: list[str]
 
 
-def _drop(
-    value: Any, origin: Origin, keys: list[str], by: Origin, where: str = ""
-) -> tuple[Any, Origin] | _NotThere:
+def _drop(value: Any, origin: Origin, keys: list[str], by: Origin, where: str = "") -> tuple[Any, Origin] | _NotThere:
     """A value without what a path leads to, or why the path leads nowhere.
 
     What is missing from a mapping then stands where it was taken away.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -165,9 +165,26 @@ def lowered_ops(
                     lowered = compressed(
                         workload, component.name, layer.name, layer.lower(where.at_rate(layer.downsampling))
                     )
+                    lowered = with_calls(lowered, layer.framework_calls(where.fold_factor))
                     ops += [op.for_streams(streams).within(name, repeat) for op in lowered]
                     component_of += [index] * (len(ops) - len(component_of))
     return ops, component_of, calls
+
+
+def with_calls(ops: Iterable[Op], calls: Number | None) -> Iterator[Op]:
+    """The ops of a layer with its calls of the runtime.
+
+    Products with weights keep their own overhead; the first of the other ops stands for all calls beside them.
+    """
+    if calls is None:
+        yield from ops
+        return
+    for op in ops:
+        if op.matrix is not None and op.matrix.second == "weights":
+            yield op
+        else:
+            yield replace(op, calls=calls)
+            calls = 0.0
 
 
 def _symbols(workload: WorkloadSpec, chunk_s: FloatArray) -> FloatArray:
@@ -276,6 +293,8 @@ def _stack(
         output_outside=np.array([[float(op.to_outside)] for op in ops]),
         vector=tuple(rows([getattr(op, kind) for op in ops]) for kind in VECTOR_KINDS),
         kernels=rows([op.matrix.steps if op.matrix else 1.0 for op in ops]),
+        moved_count=rows([op.moved for op in ops]),
+        calls_count=rows([np.nan if op.calls is None else op.calls for op in ops]),
         live_bytes=rows([op.live * act for op in ops], full=True),
         params=rows([op.params for op in ops]),
         weights_bytes=rows(stored),

@@ -28,6 +28,7 @@ _OF_EACH_STREAM = (
     "multiply_add",
     "compare",
     "live",
+    "moved",
 )
 TensorClass = Literal["attention", "feedforward", "convolution", "recurrent", "embedding", "linear", "norm"]
 PARTIAL_SUM_BYTES = 4.0  # int32 or fp32 accumulators, as all matrix units in the profiles use
@@ -78,6 +79,8 @@ class Op:
     multiply_add: Number = 0.0
     compare: Number = 0.0
     live: Number = 0.0  # activation elements alive while the op runs
+    calls: Number | None = None  # calls of the runtime, if the layer counts them
+    moved: Number = 0.0  # elements that eager code copies to rearrange them: joined, cut, transposed
     from_outside: bool = False
     to_outside: bool = False
     tensor_class: TensorClass = "linear"  # what the op's weights are, for compression by class

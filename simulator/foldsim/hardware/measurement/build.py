@@ -194,22 +194,25 @@ def _kernels(m: Measured, precision: str, rates: ProductRates, peak: _Peak) -> L
         share = span.map(lambda rate: min(1.0, rate / peak.macs_per_s))
         yield f"            - rows_count: {_exactly(rows, 'microbenchmarks')}"
         yield f"              efficiency_ratio: {_number(share, 'microbenchmarks')}"
-    yield "          stream_by_run:"
-    whole = m.bandwidths[-1].value
-    for run, span in rates.stream.bytes_per_s.items():
-        share = span.map(lambda rate: min(1.0, rate / whole))
-        yield f"            - run_bytes: {_exactly(run, 'microbenchmarks')}"
-        yield f"              stream_ratio: {_number(share, 'microbenchmarks')}"
     yield "          stream_by_rows:"
-    for rows, share in rates.stream.rows_ratio.items():
+    whole = m.bandwidths[-1].value
+    for rows, by_run in rates.stream.bytes_per_s.items():
         yield f"            - rows_count: {_exactly(rows, 'microbenchmarks')}"
-        yield f"              stream_ratio: {_number(share, 'microbenchmarks')}"
+        yield "              by_run:"
+        for run, span in by_run.items():
+            share = span.map(lambda rate: min(1.0, rate / whole))
+            yield f"                - run_bytes: {_exactly(run, 'microbenchmarks')}"
+            yield f"                  stream_ratio: {_number(share, 'microbenchmarks')}"
     yield f"          stream_overlap_ratio: {_number(rates.stream.overlap_ratio, 'microbenchmarks')}"
     if precision != "fp32":
         yield "          attention_format: fp32"
     yield f"          linear_dispatch_s: {_number(m.calls.linear_s[precision], 'microbenchmarks')}"
     yield f"          attention_dispatch_s: {_number(m.calls.attention_s, 'microbenchmarks')}"
     yield f"          vector_dispatch_s: {_number(m.calls.vector_s, 'microbenchmarks')}"
+    clock = m.machine.clock_hz or FALLBACK_HZ
+    copies = m.copies.map(lambda rate: rate / clock)
+    yield f"          copy_per_cycle: {_number(copies, 'microbenchmarks')}"
+    yield f"          call_s: {_number(m.calls.call_s, 'microbenchmarks')}"
 
 
 def _law(m: Measured, clock: float) -> Lines:

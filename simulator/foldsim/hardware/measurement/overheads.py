@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from statistics import median
 
 from foldsim.hardware.measurement.products import random_weights
-from foldsim.hardware.measurement.runtime import ELEMENTWISE, TINY, Runtime
+from foldsim.hardware.measurement.runtime import COPY, ELEMENTWISE, TINY, Between, Runtime
 from foldsim.hardware.measurement.timing import Clock, Span, Work, difference, interleaved
 
 SPEECH_ROWS, SPEECH_WIDTH = 16, 1024  # a chunk of a few hundred milliseconds at the width of a feedforward
@@ -25,14 +25,15 @@ TINY_ROWS = 2
 def element_seconds(runtime: Runtime, rounds: int, clock: Clock) -> dict[str, Span]:
     """Seconds per element of every operator, the time of a call taken off."""
     cases: dict[tuple[str, bool], Work] = {}
-    for operator in ELEMENTWISE:
+    operators = (*ELEMENTWISE, COPY)
+    for operator in operators:
         cases[operator, True] = runtime.elementwise(operator, SPEECH_ROWS, SPEECH_WIDTH, COUNT)
         cases[operator, False] = runtime.elementwise(operator, TINY_ROWS, TINY, COUNT)
     repeats = interleaved(cases, rounds, clock)
     elements = COUNT * (SPEECH_ROWS * SPEECH_WIDTH - TINY_ROWS * TINY)
     return {
         operator: difference(repeats[operator, True], repeats[operator, False]).map(lambda s: max(s, 1e-12) / elements)
-        for operator in ELEMENTWISE
+        for operator in operators
     }
 
 
@@ -69,30 +70,31 @@ class CallTimes:
     linear_s: dict[str, Span]  # by number format
     attention_s: Span
     vector_s: Span
+    call_s: Span  # of one call of the runtime, views and bookkeeping included
 
 
 def call_times(runtime: Runtime, rounds: int, clock: Clock) -> CallTimes:
     """What tiny ops take after layers that stream their weights through the caches."""
     weights = random_weights(STREAM_WIDTH, STREAM_LAYERS)
-    cases: dict[str, Work] = {}
-    ops: dict[str, int] = {}
+    made: dict[str, Between] = {}
     blocks = [("none", "fp32"), ("vector", "fp32"), ("attention", "fp32")]
     blocks += [("linear", precision) for precision in runtime.precisions]
     for block, precision in blocks:
         key = f"{block} {precision}"
-        cases[key], ops[key] = runtime.between(weights, TINY_ROWS, block, precision)
+        made[key] = runtime.between(weights, TINY_ROWS, block, precision)
         if precision != "fp32":
-            cases[f"none {precision}"], _ = runtime.between(weights, TINY_ROWS, "none", precision)
+            made[f"none {precision}"] = runtime.between(weights, TINY_ROWS, "none", precision)
+    cases = {key: between.work for key, between in made.items()}
     repeats = interleaved(cases, rounds, clock)
 
     def block_s(block: str, precision: str = "fp32") -> Span:
         more, less = repeats[f"{block} {precision}"], repeats[f"none {precision}"]
         return difference(more, less).map(lambda s: s / STREAM_LAYERS)
 
-    vector = block_s("vector").map(lambda s: s / ops["vector fp32"])
-    # One of the ops of attention is its softmax.
-    products = ops["attention fp32"] - 1
-    attention = block_s("attention")
+    vectors, attention = block_s("vector"), block_s("attention")
+    vector = vectors.map(lambda s: s / made["vector fp32"].ops_count)
+    products = made["attention fp32"].ops_count - 1  # one of the ops of attention is its softmax
+    calls = made["vector fp32"].calls_count + made["attention fp32"].calls_count
     return CallTimes(
         linear_s={p: block_s("linear", p).map(lambda s: s / 2) for p in runtime.precisions},
         attention_s=Span(
@@ -101,4 +103,5 @@ def call_times(runtime: Runtime, rounds: int, clock: Clock) -> CallTimes:
             max(0.0, attention.high - vector.low) / products,
         ),
         vector_s=vector,
+        call_s=Span(*(sum(ends) / calls for ends in zip(astuple(vectors), astuple(attention), strict=True))),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 
@@ -20,7 +19,7 @@ CACHED_LAYERS = 2  # layers whose weights stay in a cache between repeats
 CACHED_SHARE = 0.5  # of that cache
 CALLS = 24  # layers per repeat, cached
 STREAM_WIDTHS = (128, 256, 512, 1024, 2048)
-STREAM_ROWS = (1, 2, 3, 4, 8, 16, 32)
+STREAM_ROWS = (1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33)  # blocks of rows that kernels take, and a row more
 STREAM_BYTES = 16 << 20  # weights per repeat
 STREAM_LAYERS = (4, 128)  # at least, at most
 BYTES = {"fp32": 4, "int8": 1}
@@ -39,10 +38,9 @@ class ProductRates:
 
 @dataclass(frozen=True)
 class Stream:
-    """How weights come from memory: the rate is that of a run times the ratio of the rows."""
+    """How weights come from memory."""
 
-    bytes_per_s: dict[float, Span]  # by bytes of one run of weights, at the best number of rows
-    rows_ratio: dict[int, Span]  # by rows
+    bytes_per_s: dict[int, dict[float, Span]]  # by rows, by bytes of one run of weights
     overlap_ratio: Span
 
 
@@ -130,55 +128,41 @@ def stream_s(total_s: float, compute_s: float, overlap: float) -> float:
 
 
 def fit_stream(cold: Mapping[int, Mapping[int, Cold]], element_bytes: int, most_bytes_per_s: float) -> Stream:
-    """Overlap, rate by bytes of a run and ratio by rows that explain the times of layers (by width, by rows) best.
+    """Overlap, and rate by rows and bytes of a run, that explain the times of layers (by width, by rows).
 
-    For every overlap the streaming times follow from the layers' times; rate and ratio are their medians. The overlap
-    with the least squares of relative errors is taken, and its range holds what fits nearly as well. No rate is above
-    what plain reading reaches.
+    For every overlap the rates follow from the layers' times. The overlap is taken whose rates are most nearly a
+    factor of rows times a factor of width, as a kernel's way of reading would have it. Its range holds what is nearly
+    as good. No rate is above what plain reading reaches.
     """
-    fits = {overlap: _separated(cold, element_bytes, most_bytes_per_s, overlap, "value") for overlap in OVERLAPS}
-    errors = {overlap: _error(cold, element_bytes, overlap, *fits[overlap]) for overlap in OVERLAPS}
+    rates = {o: _rates(cold, element_bytes, most_bytes_per_s, o, "value") for o in OVERLAPS}
+    errors = {overlap: _not_factored(rates[overlap]) for overlap in OVERLAPS}
     chosen = min(OVERLAPS, key=lambda o: errors[o])
     near = [o for o in OVERLAPS if errors[o] <= NEARLY * errors[chosen]]
-    rates, ratios = fits[chosen]
-    slow_rates, slow_ratios = _separated(cold, element_bytes, most_bytes_per_s, chosen, "high")
+    slow = _rates(cold, element_bytes, most_bytes_per_s, chosen, "high")
     return Stream(
-        {float(w * element_bytes): Span(r, min(r, slow_rates[w]), r) for w, r in rates.items()},
-        {m: Span(r, min(r, slow_ratios[m]), max(r, slow_ratios[m])) for m, r in ratios.items()},
+        {
+            m: {float(w * element_bytes): Span(r, min(r, slow[m][w]), r) for w, r in by_width.items()}
+            for m, by_width in rates[chosen].items()
+        },
         Span(chosen, min(near), max(near)),
     )
 
 
-def _separated(
+def _rates(
     cold: Mapping[int, Mapping[int, Cold]], element_bytes: int, most_bytes_per_s: float, overlap: float, end: str
-) -> tuple[dict[int, float], dict[int, float]]:
-    """Rates by width at the best number of rows, and ratios by rows."""
-    rates: dict[int, dict[int, float]] = {}
-    for width, layers in cold.items():
-        moved = width**2 * element_bytes
-        rates[width] = {
-            m: min(most_bytes_per_s, moved / max(stream_s(getattr(c.total_s, end), c.compute_s, overlap), LEAST_S))
-            for m, c in layers.items()
-        }
-    typical = {width: median(by_rows.values()) for width, by_rows in rates.items()}
-    ratios = {m: median(rates[w][m] / typical[w] for w in cold) for m in next(iter(cold.values()))}
-    best = max(ratios.values())  # a ratio is a share
-    return {w: min(most_bytes_per_s, rate * best) for w, rate in typical.items()}, {
-        m: r / best for m, r in ratios.items()
-    }
-
-
-def _error(
-    cold: Mapping[int, Mapping[int, Cold]],
-    element_bytes: int,
-    overlap: float,
-    rates: Mapping[int, float],
-    ratios: Mapping[int, float],
-) -> float:
-    """Sum of the squared relative errors of all layers' times."""
-    total = 0.0
+) -> dict[int, dict[int, float]]:
+    """Bytes per second by rows and width."""
+    found: dict[int, dict[int, float]] = {}
     for width, layers in cold.items():
         for m, c in layers.items():
-            seconds = width**2 * element_bytes / (rates[width] * ratios[m])
-            total += (layer_s(c.compute_s, seconds, overlap) / c.total_s.value - 1.0) ** 2
-    return total
+            seconds = max(stream_s(getattr(c.total_s, end), c.compute_s, overlap), LEAST_S)
+            found.setdefault(m, {})[width] = min(most_bytes_per_s, width**2 * element_bytes / seconds)
+    return found
+
+
+def _not_factored(rates: Mapping[int, Mapping[int, float]]) -> float:
+    """Sum of squares of what the logarithms of the rates are besides a term of their rows and one of their width."""
+    widths = list(next(iter(rates.values())))
+    logs = np.log([[by_width[w] for w in widths] for by_width in rates.values()])
+    rest = logs - logs.mean(axis=0, keepdims=True) - logs.mean(axis=1, keepdims=True) + logs.mean()
+    return float(np.sum(rest**2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
@@ -29,8 +30,21 @@ ELEMENTWISE: dict[str, tuple[int, int, int, int]] = {
 }
 
 
+COPY = "copy"
+"""Rearranging: every element is written once."""
+
+
 class RuntimeMissingError(UserError):
     """The runtime that was asked for is not installed."""
+
+
+@dataclass(frozen=True)
+class Between:
+    """Work with a block of tiny ops between layers, and what one block is made of."""
+
+    work: Work
+    ops_count: int  # of foldsim
+    calls_count: int  # of the runtime: operators of eager code, views included; nodes of a graph as it is run
 
 
 class Runtime(Protocol):
@@ -45,11 +59,14 @@ class Runtime(Protocol):
         ...
 
     def elementwise(self, operator: str, rows: int, width: int, count: int) -> Work:
-        """One operator of ELEMENTWISE on ``count`` tensors (rows, width), or ``count`` times in a chain."""
+        """One operator on ``count`` tensors (rows, width), or ``count`` times in a chain.
+
+        Operators are those of ELEMENTWISE, and COPY, which exchanges the halves of the rows.
+        """
         ...
 
-    def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> tuple[Work, int]:
-        """Layers as in ``products`` with a block of tiny ops after each, and the number of foldsim ops in one block.
+    def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> Between:
+        """Layers as in ``products`` with a block of tiny ops after each.
 
         Blocks: ``none``; ``vector`` (layer norm, GELU, addition, softmax); ``attention`` (from queries, keys and values
         to the context over right context, cache and chunk, with a mask by length, and the new cache); ``linear``

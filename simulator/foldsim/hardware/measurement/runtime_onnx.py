@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from foldsim.hardware.measurement.runtime import TINY, TINY_CACHE, TINY_HEADS, Array
+from foldsim.hardware.measurement.runtime import COPY, TINY, TINY_CACHE, TINY_HEADS, Array, Between
 from foldsim.hardware.measurement.timing import Work
 
 _OPSET, _IR = 20, 10
@@ -50,15 +50,19 @@ class OnnxRuntime:
         graph = _Graph()
         x = graph.input("x", [rows, width])
         other = graph.constant(_factors(rows, width)) if _NODES.get(operator, ("", False))[1] else ""
-        for _ in range(count):
-            if operator == "layer_norm":
+        for _ in range(count if operator != COPY else count // 2):
+            if operator == COPY:  # slices are copies too: half of the count makes as many
+                ends = [graph.constant(np.array([at], np.int64)) for at in (0, rows // 2, rows)]
+                first, second = (graph.node("Slice", x, ends[i], ends[i + 1], ends[0]) for i in (0, 1))
+                x = graph.node("Concat", second, first, axis=0)
+            elif operator == "layer_norm":
                 x = graph.node("LayerNormalization", x, graph.constant(np.ones(width, np.float32)))
             else:
                 name, binary = _NODES[operator]
                 x = graph.node(name, x, other) if binary else graph.node(name, x)
         return _run(self._session(graph, [x], "fp32"), {"x": _array(rows, width)})
 
-    def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> tuple[Work, int]:
+    def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> Between:
         graph = _Graph()
         x, tiny = graph.input("x", [rows, weights[0].shape[1]]), graph.input("tiny", [rows, 1, TINY])
         ops = 0
@@ -69,16 +73,31 @@ class OnnxRuntime:
             "x": _array(rows, weights[0].shape[1]),
             "tiny": _array(rows, TINY)[:, None],
         }  # (time, batch, width), as models hold it
-        return _run(self._session(graph, [x, graph.node("Identity", tiny)], precision), feeds), ops
+        session, nodes = self._counted(graph, [x, graph.node("Identity", tiny)], precision)
+        beside = max(0, nodes - len(weights) - 1)  # the layers, and the node that names the result
+        return Between(_run(session, feeds), ops, round(beside / len(weights)))
 
     def _session(self, graph: _Graph, outputs: list[str], precision: str) -> Any:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors only
+        return self._counted(graph, outputs, precision)[0]
+
+    def _counted(self, graph: _Graph, outputs: list[str], precision: str) -> tuple[Any, int]:
+        """A session, and the nodes of the graph as it runs it."""
         model = graph.model(outputs)
         content = _quantised(model) if precision == "int8" else model.SerializeToString()
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return session_of(content, self._threads)
+
+
+def session_of(model: bytes | str, threads: int) -> tuple[Any, int]:
+    """A session on a model (or its file), and how many nodes its graph has after the runtime's own optimisation."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
+    with tempfile.TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        nodes = len(onnx.load(options.optimized_model_filepath, load_external_data=False).graph.node)
+    return session, nodes
 
 
 def _run(session: Any, feeds: dict[str, Array]) -> Work:

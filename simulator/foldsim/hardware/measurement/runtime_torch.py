@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch  # noqa: TID253 - this module is imported only where PyTorch is the runtime under test
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: TID253
 
-from foldsim.hardware.measurement.runtime import TINY, TINY_CACHE, TINY_HEADS, Array
+from foldsim.hardware.measurement.runtime import COPY, TINY, TINY_CACHE, TINY_HEADS, Array, Between
 from foldsim.hardware.measurement.timing import Work
 
 _F = torch.nn.functional
@@ -21,6 +22,7 @@ _OPERATORS: dict[str, Any] = {
     "gelu": lambda x, _: _F.gelu(x),
     "sigmoid": lambda x, _: torch.sigmoid(x),
     "layer_norm": lambda x, _: _F.layer_norm(x, x.shape[-1:]),
+    COPY: lambda x, _: torch.cat([x[len(x) // 2 :], x[: len(x) // 2]]),
 }
 
 
@@ -65,7 +67,7 @@ class TorchRuntime:
 
         return work
 
-    def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> tuple[Work, int]:
+    def between(self, weights: Sequence[Array], rows: int, block: str, precision: str) -> Between:
         layers = [_layer(w, precision) for w in weights]
         x = _tensor(rows, weights[0].shape[1])
         blocks = [_block(block, rows, precision) for _ in weights]
@@ -76,7 +78,26 @@ class TorchRuntime:
                     layer(x)
                     run()
 
-        return work, blocks[0][1]
+        return Between(work, blocks[0][1], calls_of(blocks[0][0]))
+
+
+class _Calls(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+    """Counts the operators that reach the dispatcher, views included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def calls_of(work: Work) -> int:
+    """Operators that a piece of work calls, views included."""
+    with _Calls() as calls, torch.no_grad():
+        work()
+    return calls.count
 
 
 def _tensor(rows: int, width: int, seed: int = 0) -> Any:

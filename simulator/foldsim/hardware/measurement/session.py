@@ -17,7 +17,7 @@ from foldsim.hardware.measurement.bandwidth import MEMORY_OVER_CACHE, read_bandw
 from foldsim.hardware.measurement.machine import Cache, Machine
 from foldsim.hardware.measurement.overheads import CallTimes
 from foldsim.hardware.measurement.products import BYTES, ProductRates
-from foldsim.hardware.measurement.runtime import Runtime
+from foldsim.hardware.measurement.runtime import COPY, Runtime
 from foldsim.hardware.measurement.timing import Clock, Span, Work
 
 Progress = Callable[[str], None]
@@ -69,6 +69,7 @@ class Measured:
     bandwidths: list[Span]  # bytes/s, innermost first, memory last
     products: dict[str, ProductRates]
     kinds: dict[str, Span]  # elements/s by kind of vector work
+    copies: Span  # elements/s rearranged
     calls: CallTimes
     power: Power | None
 
@@ -108,6 +109,7 @@ def measure(runtime: Runtime, threads: int, quick: bool, progress: Progress, clo
         bandwidths=bandwidths,
         products=found,
         kinds=overheads.rates_by_kind(seconds),
+        copies=seconds[COPY].map(lambda s: 1.0 / s),
         calls=calls,
         power=_power(runtime, progress),
     )

@@ -72,6 +72,7 @@ class SoftmaxAttention(Attention):
             + self._rotary(block, queries * inner),
             live=2 * x + queries * inner,
             tensor_class=ATTENTION,
+            moved=queries * d,  # right context, chunk and summary in one tensor
         )
         kept = d if block.cache == "layer_input" else 2.0 * inner  # elements per cached token
         stored = cached * kept
@@ -84,6 +85,11 @@ class SoftmaxAttention(Attention):
             state_write=np.minimum(block.chunk_tokens * kept, stored) + summary * d,
             live=2 * x + queries * inner + 2 * fresh * inner,
             tensor_class=ATTENTION,
+            # Memory, right context and chunk in one tensor; the cache among the fresh keys and values; the new cache
+            # and memory.
+            moved=(fresh + summary * (memory + 1.0)) * d
+            + 2.0 * keys * inner
+            + np.where(cached > 0, (cached + block.chunk_tokens) * kept, 0.0),
         )
         held = x + queries * inner + 2 * fresh * inner  # residual, queries, fresh keys and values
         score_rows, score_columns = queries * factor, keys * factor
@@ -144,6 +150,7 @@ class SoftmaxAttention(Attention):
             exp=asked * d,  # the summary's output passes a tanh into the memory bank
             live=x + queries * (inner + d),
             tensor_class=ATTENTION,
+            moved=np.where(np.asarray(heads) > 1, queries * inner, 0.0),  # heads side by side again
         )
 
     def _shares(self, heads: Number, queries: Number, keys: Number) -> Number:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal, Protocol
 
+import numpy as np
 from pydantic import Field
 
+from foldsim.model.records import Number
 from foldsim.schema import Problem
 from foldsim.schema.quantity import Record
 from foldsim.workload.ops import Context, Op
@@ -50,10 +52,27 @@ class Layer(Record):
         default=1, description="Runs once per this many tokens (multi-rate encoders, time reduction)."
     )
 
+    framework_calls_count: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        default=None,
+        description="Calls of the runtime in one run of the layer beside its products with weights: operators of eager"
+        " code, views included, or nodes of an exported graph. Counts only on profiles that say what a call costs"
+        " (call_s).",
+    )
+    folded_framework_calls_count: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        default=None, description="The same where the layer is folded; framework_calls_count if left out."
+    )
+
     @property
     def foldable(self) -> bool:
         """Whether folding can be applied to this kind."""
         return False
+
+    def framework_calls(self, fold_factor: Number) -> Number | None:
+        """Calls of the runtime beside products with weights, by folding factor; None if they are not counted."""
+        plain, folded = self.framework_calls_count, self.folded_framework_calls_count
+        if plain is None or folded is None:
+            return plain
+        return np.where(np.asarray(fold_factor) > 1, float(folded), float(plain))
 
     def lower(self, context: Context) -> Iterator[Op]:
         """Ops of one such layer in one invocation."""

@@ -9,6 +9,7 @@ same layer with its left context recomputed and a second softmax.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -33,7 +34,10 @@ class EmformerLayer(EncoderLayer):
         d = float(self.width)
         again = self.left_context == "recomputed"
         tokens = context.all_tokens + (context.left_context_tokens if again else 0.0)
-        yield norm("norm_in", tokens, d)
+        # The code keeps right context and chunk apart between its parts and joins them for the norm and the residual.
+        # It joins the old cache with all keys and values that attention saw, the old ones once more.
+        kept = 0.0 if again else context.left_context_tokens
+        yield replace(norm("norm_in", tokens, d), moved=tokens * d)
         yield from self.attention.lower(
             Block(
                 width=d,
@@ -46,7 +50,7 @@ class EmformerLayer(EncoderLayer):
             ),
             context,
         )
-        yield residual("residual_attention", tokens, d)
+        yield replace(residual("residual_attention", tokens, d), moved=(tokens + 2.0 * kept) * d)
         yield norm("norm_feedforward", tokens, d)
         yield from FeedForward(d, float(self.feedforward), self.activation).lower(tokens, context)
         yield residual("residual_feedforward", tokens, d)
