@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from foldsim import plotting
 from foldsim.cli.validate import measured_words, signed_percent, value_words
+from foldsim.explore.model_error import coverage, lies_in, model_errors, widened
 from foldsim.explore.results import Results
 from foldsim.explore.validation import (
     FOLDING_MISSES,
@@ -36,6 +37,10 @@ How to read them:
 * **band** holds nine in ten of 400 joint samples of every number in the profile that has a range, speeds too (each
   between its ends, its value the median). The measurement should lie **inside** nine times in ten. Two designs of a
   ratio share the samples. Where nothing has a range there is no band.
+* A band from ranges says nothing of what the model leaves out, above all of software. That **error of the model** is
+  estimated from *other* chips: in logarithms and in quadrature, the amount by which bands must be widened for nine in
+  ten measurements on other chips with the same kind of software (of all other chips, where those are fewer than eight)
+  to lie inside. A number that is inside only then says *with model error*. No range of a profile depends on it.
 * **fitted** numbers are those that a constant of the profile was fitted on. They test nothing and count in no error
   or coverage. Everything else is prediction. At most one energy constant and one latency efficiency per chip may be
   fitted, each on one named number; no constant belongs to a workload.
@@ -72,6 +77,12 @@ line and column.
 The fields of a file:
 """
 
+SOFTWARE = {
+    "tuned": "kernels written or tuned for the chip, as in a vendor's submission",
+    "compiled": "a network compiler at its defaults",
+    "framework": "a general runtime, such as PyTorch or ONNX Runtime",
+    "application": "a whole program around the model",
+}
 MODEL_LIMITS = "What the model leaves out in general is listed in [model.md](model.md#12-what-is-not-modelled)."
 
 
@@ -88,8 +99,9 @@ def page(notice: str, fields: str) -> str:
     for name, part in rows.items():
         parts += _misses(name, part)
     parts += ["## Groups"]
+    ends = widened(flat)
     for name, part in rows.items():
-        parts += _group(name, part)
+        parts += _group(name, part, ends)
     parts += ["## Adding a target", ADDING.strip(), fields]
     return "\n\n".join(parts) + "\n"
 
@@ -145,6 +157,19 @@ def _coverage(rows: Sequence[Row]) -> str:
         f"{scope} {s.covered_count} of {s.banded_count}" for scope, s in parts if s.banded_count
     )
     said += "."
+    _, wide, count = coverage(rows)
+    said += (
+        f"\n\nWith the error of the model {wide} of {count} ({_share(wide / count)}) do. The error by kind of software,"
+        " over all chips, is the factor (in quadrature with the band) that a user may reckon with on a chip of their"
+        " own:\n\n"
+    )
+    said += _table(
+        ["software", "what that is", "error of the model", "numbers", "chips"],
+        [
+            [e.software, SOFTWARE[e.software], f"{e.factor:.2f}", str(e.rows_count), str(e.chips_count)]
+            for e in model_errors(rows)
+        ],
+    )
     told = "Fitted: " + "; ".join(fitted) + "." if fitted else "No number of these tables was fitted on."
     return f"{said}\n\n{told}"
 
@@ -172,7 +197,15 @@ def _label(name: str, row: Row) -> str:
     return f"{row.profile}, {row.fold_layers} layers folded" if name == FOLDING_PAPER else row.target
 
 
-def _group(name: str, rows: Sequence[Row]) -> list[str]:
+def _inside(row: Row, ends: Callable[[Row], tuple[float, float]]) -> str:
+    if not (row.banded or row.is_range):
+        return ""
+    if row.inside or row.is_range:
+        return "yes" if row.inside else "**no**"
+    return "with model error" if lies_in(row, ends(row)) and not row.fitted else "**no**"
+
+
+def _group(name: str, rows: Sequence[Row], ends: Callable[[Row], tuple[float, float]]) -> list[str]:
     parts = [f"### {name}", f"**{title_of(name)}.**"]
     if name != FOLDING_PAPER:
         group = load_group(name)
@@ -198,7 +231,7 @@ def _group(name: str, rows: Sequence[Row]) -> list[str]:
                 value_words(r.predicted, r.unit),
                 signed_percent(r.error_ratio),
                 banded,
-                "" if not (r.banded or r.is_range) else "yes" if r.inside else "**no**",
+                _inside(r, ends),
                 "fitted" if r.fitted else "**beyond**" if r.within is False else "",
             ]
         )

@@ -12,6 +12,7 @@ import typer
 from foldsim.cli.guard import FINDINGS, say
 from foldsim.cli.tables import number, paragraph, percent, shorten, table, yes_no
 from foldsim.data import UnknownNameError
+from foldsim.explore.model_error import coverage, model_errors
 from foldsim.explore.results import Results, check_suffix, write_results
 from foldsim.explore.validation import (
     FOLDING_PAPER,
@@ -48,14 +49,24 @@ def run_validate(groups: Sequence[str], strict: bool, output: Path | None) -> No
     whole = summary("all", flat)
     if whole.banded_count:
         lie = f"{whole.covered_count} of {whole.banded_count} measured numbers ({percent(whole.coverage_ratio)})"
-        print(
-            "\n"
-            + paragraph(f"{lie} that nothing was fitted on lie in the band of their prediction; nine in ten should.")
-        )
+        text = f"{lie} that nothing was fitted on lie in the band that the profiles' ranges give; nine in ten should."
+        if set(chosen) >= set(all_groups()):
+            text += " " + model_error_words(flat)
+        print("\n" + paragraph(text))
     if missed:
         print(paragraph(f"Beyond their tolerance: {', '.join(missed)}."))
     if strict and missed:
         raise typer.Exit(FINDINGS)
+
+
+def model_error_words(rows: Sequence[Row]) -> str:
+    """Coverage with the error of the model, and that error for each kind of software."""
+    _, inside, count = coverage(rows)
+    told = [f"{e.software} {e.factor:.2f} ({e.rows_count} on {e.chips_count} chips)" for e in model_errors(rows)]
+    return (
+        f"With the error of the model, as other chips tell it, {inside} ({percent(inside / count)}) do. It is a factor"
+        f" by kind of software, in quadrature with the band: {', '.join(told)}."
+    )
 
 
 def _close(name: str) -> str | None:

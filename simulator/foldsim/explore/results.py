@@ -303,6 +303,7 @@ _TEXT_COLUMNS = {
     "quantity",
     "measured_row",
     "scope",
+    "software",
     "fitted",
     "unit",
     "variant",

@@ -50,6 +50,7 @@ class Row:
         band, the error is within tolerance.
     tolerance : least and greatest predicted / measured that is allowed; None where nothing is promised.
     problem : why nothing is predicted; empty where something is.
+    software : kind of software that ran, for the error of the model; empty where none did.
     """
 
     group: str
@@ -74,6 +75,7 @@ class Row:
     fitted: str = ""
     why: str = ""
     problem: str = ""
+    software: str = ""
 
     @property
     def is_range(self) -> bool:
@@ -228,6 +230,7 @@ def _row(group: Group, folder: Path, target: Target, m: Measurement) -> Row:
         fitted=fitted,
         why=m.why or "",
         problem=problem,
+        software=str(target.software or group.software or ""),
     )
 
 
@@ -350,7 +353,17 @@ def result_columns(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     """
     names = [
         *("group", "target", "quantity", "measured_row", "workload", "profile", "operating_point", "fold_factor"),
-        *("fold_layers", "chunk_ms", "scope", "unit", "measured_low", "measured_high", "predicted", "predicted_low"),
+        *(
+            "fold_layers",
+            "chunk_ms",
+            "scope",
+            "software",
+            "unit",
+            "measured_low",
+            "measured_high",
+            "predicted",
+            "predicted_low",
+        ),
         *("predicted_high", "error_ratio", "inside", "tolerance_ratio", "fitted"),
     ]
 

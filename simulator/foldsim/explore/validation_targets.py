@@ -18,6 +18,12 @@ from foldsim.schema import Document, Problem, read_yaml, validate_document
 from foldsim.schema.quantity import Record, Source
 
 Scope = Literal["chip rail", "board wall", "rails", "engine", "core", "cycle model", "simulator", "paper claim"]
+Software = Literal["tuned", "compiled", "framework", "application"]
+SOFTWARE_HELP = (
+    "What ran: tuned (kernels written or tuned for the chip, as in a vendor's submission), compiled (a network compiler"
+    " at its defaults), framework (a general runtime such as PyTorch or ONNX Runtime) or application (a whole program"
+    " around the model). The error of the model is told by it."
+)
 QuantityName = Literal[
     "latency_ms",
     "energy_uj",
@@ -138,6 +144,7 @@ class Target(Design):
     row: Text | None = Field(default=None, description="Row of the collection of measurements that it comes from.")
     device: Text = Field(description="Device in words.")
     scope: Scope | None = Field(default=None, description="What the number covers; the group's if left out.")
+    software: Software | None = Field(default=None, description="What ran; the group's if left out.")
     conditions: Text = Field(description="Clock, voltage, software, batch: what else sets the number.")
     source: Text = Field(description="Key into the file's sources.")
     against: Design | None = Field(
@@ -163,6 +170,7 @@ class Group(Record):
     title: Text = Field(description="What it is, in a line.")
     summary: Text = Field(description="What was measured, by whom; what the prediction includes.")
     scope: Scope | None = Field(default=None, description="What the numbers cover.")
+    software: Software | None = Field(default=None, description=SOFTWARE_HELP)
     sources: dict[str, Source] = Field(min_length=1, description="Where the numbers come from, by key.")
     tolerance_ratio: dict[QuantityName, Share] = Field(
         default_factory=dict,
