@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from foldsim.explore.space import parse_set
-from foldsim.explore.variants import apply_axis
+from foldsim.explore.variants import SetError, apply_axis
 from foldsim.hardware.profile import profile_findings
 from foldsim.model.records import Hardware, LevelParams, PointParams, SystemParams, UnitParams
 from foldsim.schema import InputError
@@ -300,6 +300,12 @@ def test_products_with_weights_may_run_in_another_format(load_profile):
     assert (unit.macs_per_cycle, unit.attention_macs_per_cycle) == (2048.0, (128.0,))
     assert unit.energy_pj_per_mac == spec.bands("int8").nominal.units[0].energy_pj_per_mac
     assert unit.attention_values == plain.efficiency_values
+
+
+def test_a_format_that_products_name_must_be_there(load_profile):
+    axis = parse_set("profile.compute_units.gpu.precisions.fp32.kernels.linear_format=int16")
+    with pytest.raises(SetError, match="unit 'gpu' has no format 'int16'"):
+        apply_axis(load_profile("jetson-orin-nano"), axis)
 
 
 # Power of one busy core [mW], single-core CoreMark: freqbench, Snapdragon 765G prime core, run "new".
