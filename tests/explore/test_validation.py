@@ -10,7 +10,7 @@ import pytest
 
 from foldsim.explore import validation
 from foldsim.explore.validation import FOLDING_PAPER, Row, leave_one_out, rows_of, summary
-from foldsim.explore.validation_predict import SAMPLES, fitted_in, outcome
+from foldsim.explore.validation_predict import SAMPLES, fitted_in, outcome, predict
 from foldsim.explore.validation_targets import Design, group_from, group_names, load_group
 from foldsim.explore.validation_tiling import exhaustive_bytes, tiling_ratios
 from foldsim.hardware.calibration_record import CalibrationRecord
@@ -194,6 +194,34 @@ def test_energy_of_a_level_that_the_meter_does_not_see():
     whole = outcome(HERE, design)
     seen = outcome(HERE, design.model_copy(update={"excludes": ["dram"]}))
     assert seen.energy_pj == pytest.approx(whole.energy_pj - whole.offchip_pj)
+
+
+def test_a_meter_read_less_idle_loses_idle_power_times_the_time_of_the_work():
+    design = Design(workload="emformer-rnnt-base", profile="jetson-orin-nano", chunk_ms=160.0, mode="busy")
+    whole, less = (outcome(HERE, design.model_copy(update={"excludes": gone})) for gone in (None, ["idle"]))
+    assert whole.energy_pj[0] - less.energy_pj[0] == pytest.approx(515 * whole.busy_s[0] * 1e9)  # 515 mW
+
+
+def test_time_outside_the_model_adds_to_the_latency_alone():
+    text = GROUP.replace(
+        "    measured:\n", "    outside_ms: {value: 2, low: 1, high: 4, source: paper}\n    measured:\n"
+    )
+    text += "      - {quantity: energy_uj, value: 1.0}\n"
+    group = group_from(parse_yaml(text, "fake.yaml"))
+    (target,) = group.targets
+    alone = target.model_copy(update={"outside_ms": None})
+    for measured, more in zip(target.measured, (2.0, 0.0), strict=True):
+        with_it, without = (predict(t, group, HERE, measured) for t in (target, alone))
+        assert with_it.value - without.value == pytest.approx(more)
+        assert (with_it.high - with_it.low > without.high - without.low) is (more > 0)
+
+
+def test_time_outside_the_model_names_a_source_of_the_group():
+    text = GROUP.replace(
+        "    measured:\n", "    outside_ms: {value: 2, low: 1, high: 4, source: papers}\n    measured:\n"
+    )
+    with pytest.raises(InputError, match="no source called 'papers'"):
+        group_from(parse_yaml(text, "fake.yaml"))
 
 
 def test_numbers_per_invocation_of_a_component():

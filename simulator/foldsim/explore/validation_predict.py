@@ -17,7 +17,7 @@ import numpy as np
 from foldsim import units as u
 from foldsim.errors import UserError
 from foldsim.explore.engine import conditions, lower_plan, plan_for
-from foldsim.explore.sampling import BAND_QUANTILES, Sampling, draw
+from foldsim.explore.sampling import BAND_QUANTILES, Sampling, draw, quantile
 from foldsim.explore.space import DesignSpace, FoldOptions, parse_set
 from foldsim.explore.validation_targets import Design, Group, Measurement, Target, beside
 from foldsim.explore.validation_tiling import tiling_ratios
@@ -25,6 +25,7 @@ from foldsim.explore.variants import apply_axis
 from foldsim.hardware.profile import Profile, load_profile
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.model import energy, power
+from foldsim.model.energy import Term
 from foldsim.model.evaluate import Work, work
 from foldsim.model.records import FloatArray, Hardware, Recogniser
 from foldsim.workload.compression_text import parse_compression
@@ -105,11 +106,21 @@ def predict(target: Target, group: Group, folder: Path, measurement: Measurement
         return Prediction(float(ratios.max()), float(ratios.min()), float(ratios.max()))
     design = target.over(group.defaults)
     values = outcome(folder, design).quantity(measurement)
+    if target.outside_ms is not None and measurement.quantity == "latency_ms":
+        values = values + _outside_ms(target, values.size - 1)
     if target.against is not None:
         values = values / outcome(folder, target.against.over(design)).quantity(measurement)
         values = 1.0 - values if measurement.form == "saving" else values
     low, high = np.quantile(values[1:], BAND_QUANTILES)
     return Prediction(float(values[0]), float(low), float(high))
+
+
+def _outside_ms(target: Target, count: int) -> FloatArray:
+    """Time outside the model (1 + samples,) [ms]: nominal, then draws that depend on nothing else."""
+    outside = target.outside_ms
+    assert outside is not None
+    shares = np.random.default_rng(SAMPLES.seed).permutation((np.arange(count) + 0.5) / count)
+    return np.append(outside.value, quantile(shares, outside.low, outside.value, outside.high))
 
 
 def fitted_in(profile: ProfileSpec, target: Target, measurement: Measurement) -> str:
@@ -169,9 +180,11 @@ def _measured(design: Design, workload: Workload, recogniser: Recogniser, done: 
     wrong = [c for c in (*(design.components or ()), design.per or "chunk") if c not in (*names, "chunk")]
     if wrong:
         raise PredictionError(f"{workload.name} has no component {wrong[0]!r} (it has {', '.join(names)})")
-    unseen = [name for name in design.excludes or () if name not in (*stores, "system")]
+    unseen = [name for name in design.excludes or () if name not in (*stores, "system", "idle")]
     if unseen:
-        raise PredictionError(f"no memory level called {unseen[0]!r} to leave out (there: {', '.join(stores)}, system)")
+        raise PredictionError(
+            f"no memory level called {unseen[0]!r} to leave out (there: {', '.join(stores)}, system, idle)"
+        )
     chosen = np.array([design.components is None or name in design.components for name in names])
     count = done.times_count * chosen[recogniser.ops.component][:, None]
     activity = energy.total_activity(recogniser.ops, done.flows, done.op_times, count, len(hardware.units))
@@ -182,6 +195,9 @@ def _measured(design: Design, workload: Workload, recogniser: Recogniser, done: 
         terms = power.chunk_terms(activity, plan, hardware, done.supply)
     left_out = tuple(f"{name} " for name in design.excludes or ())
     terms = [term for term in terms if not term.name.startswith(left_out)] if left_out else terms
+    if "idle" in (design.excludes or ()):
+        counted_s = plan.period_s if streaming else activity.busy_s
+        terms.append(Term("system idle, not counted", "static", -hardware.system.idle_mw * counted_s * u.PJ_PER_MW_S))
     calls: FloatArray | float = 1.0
     if design.per not in (None, "chunk"):
         calls = recogniser.invocations_per_chunk[names.index(str(design.per))]

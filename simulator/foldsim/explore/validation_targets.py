@@ -15,7 +15,7 @@ from pydantic import Field
 
 from foldsim.data import resolve, shipped
 from foldsim.schema import Document, Problem, read_yaml, validate_document
-from foldsim.schema.quantity import Record, Source
+from foldsim.schema.quantity import NonNegative, Record, Source
 
 Scope = Literal["chip rail", "board wall", "rails", "engine", "core", "cycle model", "simulator", "paper claim"]
 Software = Literal["tuned", "compiled", "framework", "application"]
@@ -107,7 +107,8 @@ class Design(Record):
     excludes: list[Text] | None = Field(
         default=None,
         min_length=1,
-        description="Memory levels, or system, whose energy the meter does not see.",
+        description="Memory levels, or system, whose energy the meter does not see; idle: the meter's reading is less"
+        " what the system draws without work.",
     )
     sets: list[Text] | None = Field(default=None, description="Changes as --set takes them, such as a precision.")
     mode: Literal["busy", "streaming"] | None = Field(
@@ -152,6 +153,11 @@ class Target(Design):
     )
     tiling: Tiling | None = Field(default=None, description="Compare tilings instead of running a workload.")
     measured: list[Measurement] = Field(min_length=1, description="Measured or published numbers.")
+    outside_ms: NonNegative | None = Field(
+        default=None,
+        description="Time of the measured program that is not work of the model, such as its start: added to the"
+        " latency, and to nothing else. Its source is one of the group's.",
+    )
     note: Text | None = Field(default=None, description="What a reader should know.")
 
 
@@ -214,6 +220,12 @@ def check_group(group: Group) -> Iterable[Problem]:
                 f"no source called {target.source!r}",
                 ", ".join(group.sources),
                 close[0] if close else None,
+            )
+        if target.outside_ms is not None and target.outside_ms.source not in group.sources:
+            yield Problem(
+                (*where, "outside_ms", "source"),
+                f"no source called {target.outside_ms.source!r}",
+                ", ".join(group.sources),
             )
         if target.scope is None and group.scope is None:
             yield Problem(where, "say the scope of the target, or of the whole group", at_key=True)

@@ -107,6 +107,15 @@ def _check_law(profile: ProfileSpec) -> Iterable[Problem]:
 
 
 def _check_unit(unit: ComputeUnit, path: tuple[str | int, ...]) -> Iterable[Problem]:
+    for name, rate in unit.precisions.items():
+        for key in ("attention_format", "linear_format"):
+            other = getattr(rate.kernels, key, None)
+            if other is not None and other not in unit.precisions:
+                yield Problem(
+                    (*path, "precisions", name, "kernels", key),
+                    f"unit {unit.name!r} has no format {other!r}",
+                    allowed=", ".join(unit.precisions),
+                )
     loads = (unit.weight_load_rows_per_cycle, unit.weight_load_hidden_ratio)
     if unit.dataflow == "weight_stationary" and None in loads:
         yield Problem(path, "a weight_stationary unit needs weight_load_rows_per_cycle and weight_load_hidden_ratio")

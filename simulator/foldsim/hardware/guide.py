@@ -48,13 +48,14 @@ def guide() -> dict[tuple[str, str], Entry]:
 
 
 def field_of(path: tuple[str | int, ...]) -> str:
-    """A path without list indices and names of number formats.
+    """A path without list indices and names of number formats; a format's curve over rows is like the unit's.
 
     >>> field_of(("compute_units", 0, "precisions", "int8", "macs_per_cycle"))
     'compute_units.precisions.macs_per_cycle'
     """
     before = ("", *path)
-    return ".".join(str(part) for last, part in zip(before, path, strict=False) if not _is_name(last, part))
+    field = ".".join(str(part) for last, part in zip(before, path, strict=False) if not _is_name(last, part))
+    return field.replace(".precisions.kernels.efficiency_by_rows.", ".efficiency_by_rows.")
 
 
 def _is_name(last: str | int, part: str | int) -> bool:

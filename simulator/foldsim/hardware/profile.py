@@ -228,7 +228,8 @@ def _unit(unit: ComputeUnit, precision: str, energy: _Coefficients) -> UnitParam
     rate = unit.precisions[precision]  # type: ignore[index]
     law = unit.power_law
     library = rate.kernels or KernelLibrary()
-    curve = library.efficiency_by_rows or unit.efficiency_by_rows or []
+    linear = unit.precisions[library.linear_format] if library.linear_format else rate
+    curve = (linear.kernels or KernelLibrary()).efficiency_by_rows or unit.efficiency_by_rows or []
     return UnitParams(
         name=unit.name,
         weight_stationary=unit.dataflow == "weight_stationary",
@@ -244,8 +245,8 @@ def _unit(unit: ComputeUnit, precision: str, energy: _Coefficients) -> UnitParam
         efficiency_ratio=energy.time(unit.efficiency_ratio),
         efficiency_rows=tuple(energy.time(point.rows_count) for point in curve),
         efficiency_values=tuple(energy.time(point.efficiency_ratio) for point in curve),
-        macs_per_cycle=energy.time(rate.macs_per_cycle),
-        energy_pj_per_mac=energy(rate.energy_pj_per_mac),
+        macs_per_cycle=energy.time(linear.macs_per_cycle),
+        energy_pj_per_mac=energy(linear.energy_pj_per_mac),
         vector_per_cycle=tuple(energy.time(getattr(unit.vector, f"{kind}_per_cycle")) for kind in VECTOR_KINDS),
         vector_pj=tuple(energy(getattr(unit.vector, f"{kind}_pj")) for kind in VECTOR_KINDS),
         static_mw=energy(unit.static_mw),
@@ -256,11 +257,13 @@ def _unit(unit: ComputeUnit, precision: str, energy: _Coefficients) -> UnitParam
         law_dynamic_uw_per_mhz_v2=energy(law.dynamic_uw_per_mhz_v2 if law else None),
         law_activity_ratio=energy(law.activity_ratio if law else None),
         law_stalled_ratio=energy(law.stalled_ratio if law else None),
-        **_library(unit, library, energy),
+        **_library(unit, precision, library, energy),
     )
 
 
-def _library(unit: ComputeUnit, library: KernelLibrary, energy: _Coefficients) -> dict[str, tuple[Number, ...]]:
+def _library(
+    unit: ComputeUnit, precision: str, library: KernelLibrary, energy: _Coefficients
+) -> dict[str, tuple[Number, ...]]:
     """What a kernel library does, as fields of the unit's record."""
     own = [getattr(library, f"{op}_dispatch_s") for op in OP_CLASSES]
     curves = library.stream_by_rows or []
@@ -274,8 +277,8 @@ def _library(unit: ComputeUnit, library: KernelLibrary, energy: _Coefficients) -
             params[name] = (energy.time(quantity),)
     if any(own):
         params["dispatch_by_op_s"] = tuple(energy.time(each or unit.dispatch_s) for each in own)
-    if library.attention_format is not None:
-        other = unit.precisions[library.attention_format]
+    if library.attention_format is not None or library.linear_format is not None:
+        other = unit.precisions[library.attention_format or precision]  # type: ignore[index]
         curve = (other.kernels or KernelLibrary()).efficiency_by_rows or unit.efficiency_by_rows or []
         params["attention_macs_per_cycle"] = (energy.time(other.macs_per_cycle),)
         params["attention_rows"] = tuple(energy.time(point.rows_count) for point in curve)

@@ -64,6 +64,11 @@ class KernelLibrary(Record):
         description="Format in which products of two activations are computed, if another one (fp32 where only weights"
         " are quantised); the unit must have it.",
     )
+    linear_format: Precision | None = Field(
+        default=None,
+        description="Format in which products with weights are computed, if another one (int8 where a runtime quantises"
+        " their inputs and keeps all else in this format); the unit must have it.",
+    )
     linear_dispatch_s: NonNegative | None = Field(
         default=None, description="Overhead of a product with weights, instead of dispatch_s."
     )
