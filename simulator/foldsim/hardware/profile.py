@@ -272,6 +272,8 @@ def _library(unit: ComputeUnit, library: KernelLibrary, energy: _Coefficients) -
         params["dispatch_by_op_s"] = tuple(energy.time(each or unit.dispatch_s) for each in own)
     if library.stream_overlap_ratio is not None:
         params["stream_overlap_ratio"] = (energy.time(library.stream_overlap_ratio),)
+    if library.columns_per_pass_count is not None:
+        params["columns_per_pass_count"] = (energy.time(library.columns_per_pass_count),)
     if library.attention_format is not None:
         other = unit.precisions[library.attention_format]
         curve = (other.kernels or KernelLibrary()).efficiency_by_rows or unit.efficiency_by_rows or []

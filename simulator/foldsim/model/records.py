@@ -137,6 +137,7 @@ class UnitParams:
     stream_rows: tuple[Number, ...] = ()  # curve over rows of a factor on it
     stream_rows_values: tuple[Number, ...] = ()
     stream_overlap_ratio: tuple[Number, ...] = ()  # of the outermost level with everything else
+    columns_per_pass_count: tuple[Number, ...] = ()  # of a library that does not tile
 
 
 @dataclass(frozen=True)
