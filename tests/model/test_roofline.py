@@ -197,3 +197,17 @@ def test_channels_of_a_depthwise_convolution_fill_simd_lanes(make):
     row = make.Row(8, 5, 1, batch=64, channelwise=True)
     assert cycles(make, row, **SIMD) == 8 * 2
     assert cycles(make, row, weight_load_hidden_ratio=0.0, **ARRAY) == 64 * (8 + 32)
+
+
+def test_vector_work_may_have_its_own_path_to_the_outermost_level(make):
+    """2e9 bytes at 1e9 bytes/s and half of it reached: 4 s; at a quarter of that rate 16 s. Products keep theirs."""
+    levels = [make.level(), make.dram(bandwidth_bytes_per_s=1e9, bandwidth_efficiency_ratio=0.5)]
+    rows = [make.Row(1, 1, 1), make.Row(input_bytes=2e9)]
+    none, bytes_each = np.zeros((2, 1)), np.full((2, 1), 2e9)
+    flows = Traffic((none, bytes_each), (none, none))
+    plain, slow = (
+        times(make.ops(rows), flows, [make.unit(vector_stream_ratio=share)], levels).level_s for share in ((), (0.25,))
+    )
+    assert plain[1][:, 0].tolist() == [4.0, 4.0]
+    assert slow[1][:, 0].tolist() == [4.0, 16.0]
+    assert slow[0][:, 0].tolist() == plain[0][:, 0].tolist()

@@ -51,6 +51,7 @@ SPEEDS = {
     "bandwidth_gb_per_s": 1,
     "bandwidth_efficiency_ratio": 1,
     "stream_ratio": 1,
+    "vector_stream_ratio": 1,
     "dispatch_s": -1,
     **{f"{op}_dispatch_s": -1 for op in OP_CLASSES},
     "wake_ms": -1,
@@ -272,6 +273,8 @@ def _library(unit: ComputeUnit, library: KernelLibrary, energy: _Coefficients) -
         params["dispatch_by_op_s"] = tuple(energy.time(each or unit.dispatch_s) for each in own)
     if library.stream_overlap_ratio is not None:
         params["stream_overlap_ratio"] = (energy.time(library.stream_overlap_ratio),)
+    if library.vector_stream_ratio is not None:
+        params["vector_stream_ratio"] = (energy.time(library.vector_stream_ratio),)
     if library.columns_per_pass_count is not None:
         params["columns_per_pass_count"] = (energy.time(library.columns_per_pass_count),)
     if library.attention_format is not None:

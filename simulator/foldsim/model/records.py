@@ -138,6 +138,7 @@ class UnitParams:
     stream_rows_values: tuple[Number, ...] = ()
     stream_overlap_ratio: tuple[Number, ...] = ()  # of the outermost level with everything else
     columns_per_pass_count: tuple[Number, ...] = ()  # of a library that does not tile
+    vector_stream_ratio: tuple[Number, ...] = ()  # share of the outermost level's bandwidth for element-wise ops
 
 
 @dataclass(frozen=True)

@@ -120,9 +120,9 @@ def stream_ratio(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     """Share of the outermost level's bandwidth at which each op reads, (R, P) or (1, 1).
 
     A library that reads weights as they are stored reads runs of one reduction, ``k`` elements; short runs stream
-    slower. 1 for all other ops.
+    slower. Element-wise ops may have a path of their own to what does not stay on the chip. 1 for all other ops.
     """
-    if not any(u.stream_run_bytes or u.stream_rows for u in units):
+    if not any(u.stream_run_bytes or u.stream_rows or u.vector_stream_ratio for u in units):
         return np.ones((1, 1))
     rows = ops.matrix_rows
     ratio = np.ones(ops.live_bytes.shape)
@@ -135,6 +135,8 @@ def stream_ratio(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
             ratio[:rows][chosen] *= _curve(log_run[chosen], u.stream_run_bytes, u.stream_values)
         if u.stream_rows:
             ratio[:rows][chosen] *= _curve(log_m[chosen], u.stream_rows, u.stream_rows_values)
+        if u.vector_stream_ratio:
+            ratio[rows:][ops.unit[rows:] == index] = u.vector_stream_ratio[0]
     return ratio
 
 
