@@ -219,12 +219,14 @@ GRID = {
     ],
 )
 def test_streaming_between_four_points(make, m, k, share):
-    assert stream_ratio(make.ops([make.Row(m, k, 8)]), [make.unit(**GRID)])[0, 0] == pytest.approx(share)
+    assert stream_ratio(make.ops([make.Row(m, k, 8)]), [make.unit(**GRID)], np.zeros((1, 1)))[0, 0] == pytest.approx(
+        share
+    )
 
 
 def test_products_of_activations_do_not_stream_weights(make):
     rows = [make.Row(1, 256, 8, second_is_weight=False), make.Row(1, 256, 8)]
-    assert stream_ratio(make.ops(rows), [make.unit(**GRID)])[:, 0].tolist() == [1.0, 0.2]
+    assert stream_ratio(make.ops(rows), [make.unit(**GRID)], np.zeros((2, 1)))[:, 0].tolist() == [1.0, 0.2]
 
 
 def test_counted_calls_stand_in_for_kernels(make):
@@ -245,3 +247,28 @@ def test_rearranging_takes_time_where_it_is_priced(make):
         (make.unit(cores_count=2.0), 100e-9),
     ):
         assert times(ops, moved(1, 0), [unit], [make.dram()]).vector_s[0, 0] == pytest.approx(expected)
+
+
+def test_vector_work_may_have_its_own_path_to_the_outermost_level(make):
+    """2e9 bytes at 1e9 bytes/s and half of it reached: 4 s; at a quarter of that rate 16 s. Products keep theirs."""
+    levels = [make.level(), make.dram(bandwidth_bytes_per_s=1e9, bandwidth_efficiency_ratio=0.5)]
+    rows = [make.Row(1, 1, 1), make.Row(input_bytes=2e9)]
+    none, bytes_each = np.zeros((2, 1)), np.full((2, 1), 2e9)
+    flows = Traffic((none, bytes_each), (none, none))
+    plain, slow = (
+        times(make.ops(rows), flows, [make.unit(vector_stream_ratio=share)], levels).level_s for share in ((), (0.25,))
+    )
+    assert plain[1][:, 0].tolist() == [4.0, 4.0]
+    assert slow[1][:, 0].tolist() == [4.0, 16.0]
+    assert slow[0][:, 0].tolist() == plain[0][:, 0].tolist()
+
+
+def test_weights_and_state_of_vector_work_come_as_those_of_products(make):
+    """Of 2e9 bytes 0.5e9 are weights: 1.5e9 at a quarter of 1e9 bytes/s and the rest at all of it, 6.5 s."""
+    levels = [make.level(), make.dram(bandwidth_bytes_per_s=1e9)]
+    none, bytes_each = np.zeros((1, 1)), np.full((1, 1), 2e9)
+    row = make.Row(input_bytes=3e9, table_bytes=0.4e9, state_read_bytes=0.1e9)  # half of the inputs stay on the chip
+    found = times(
+        make.ops([row]), Traffic((none, bytes_each), (none, none)), [make.unit(vector_stream_ratio=(0.25,))], levels
+    )
+    assert found.level_s[1][0, 0] == pytest.approx(6.5)

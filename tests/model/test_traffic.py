@@ -227,3 +227,40 @@ def test_a_recogniser_may_keep_nothing(make):
     """No weights and no state anywhere, as in a bare product of activations: nothing crosses."""
     row = make.Row(4, 8, 16, second_is_weight=False)
     assert across(make, row, [make.level(), make.dram()], []) == (0, 0)
+
+
+def swept(make, capacity_bytes, columns, **row):
+    """Bytes inward of 100 x 64 x 10 (inputs and results outside, 4-byte sums) where a library does not tile."""
+    product = make.Row(100, 64, 10, group=0, input_outside=1, output_outside=1, **row)
+    recogniser = make.recogniser([product], [make.Group(640)])
+    levels = [make.level(capacity_bytes=capacity_bytes), make.dram()]
+    unit = make.unit(columns_per_pass_count=(columns,))
+    flows = traffic(recogniser.ops, place(recogniser, levels, "dram"), [unit], levels)
+    return flows.inward[1][0, 0], flows.outward[1][0, 0]
+
+
+def test_a_library_that_does_not_tile_reads_its_inputs_in_every_pass(make):
+    """Inputs 6,400, one column of weights 64 and of sums 400: all fit in 6,864 bytes, else a pass per column."""
+    assert swept(make, 6864, 1.0) == (6400 + 640, 1000)
+    assert swept(make, 6863, 1.0) == (10 * 6400 + 640, 1000)
+    # Four columns at once: three passes, the last of two columns.
+    assert swept(make, 4000, 4.0) == (3 * 6400 + 640, 1000)
+
+
+def test_only_the_units_whose_library_does_not_tile_sweep(make):
+    """The same product on both units: once for the one that tiles, in five passes of two columns for the other."""
+    rows = [make.Row(100, 64, 10, group=0, unit=unit, input_outside=1) for unit in (0, 1)]
+    recogniser = make.recogniser(rows, [make.Group(640)])
+    levels = [make.level(capacity_bytes=6000), make.dram()]
+    units = [make.unit(), make.unit(columns_per_pass_count=(2.0,))]
+    inward = traffic(recogniser.ops, place(recogniser, levels, "dram"), units, levels).inward[1]
+    assert [float(x) for x in inward[:, 0]] == [6400 + 640, 5 * 6400 + 640]
+
+
+def test_columns_per_pass_may_differ_between_design_points(make):
+    row = make.Row(100, 64, 10, group=0, input_outside=1)
+    recogniser = make.recogniser([row], [make.Group(640)], chunk_s=(1.0, 1.0))
+    levels = [make.level(capacity_bytes=3000), make.dram()]
+    unit = make.unit(columns_per_pass_count=(np.array([1.0, 5.0]),))
+    flows = traffic(recogniser.ops, place(recogniser, levels, "dram"), [unit], levels)
+    assert flows.inward[1][0].tolist() == [10 * 6400 + 640, 2 * 6400 + 640]

@@ -51,6 +51,7 @@ SPEEDS = {
     "bandwidth_gb_per_s": 1,
     "bandwidth_efficiency_ratio": 1,
     "stream_ratio": 1,
+    "vector_stream_ratio": 1,
     "dispatch_s": -1,
     **{f"{op}_dispatch_s": -1 for op in OP_CLASSES},
     "copy_per_cycle": 1,
@@ -58,6 +59,15 @@ SPEEDS = {
     "wake_ms": -1,
 }
 """Numbers of which more never slows (1) or never speeds up (-1) the work that the nominal sizes and shapes make."""
+
+_LIBRARY_NUMBERS = (
+    "copy_per_cycle",
+    "call_s",
+    "stream_overlap_ratio",
+    "vector_stream_ratio",
+    "columns_per_pass_count",
+)
+"""What a kernel library may say of itself in one number."""
 
 
 @dataclass(frozen=True)
@@ -272,7 +282,7 @@ def _library(
         "stream_run_bytes": tuple(energy.time(point.run_bytes) for point in (curves[0].by_run if curves else ())),
         "stream_values": tuple(energy.time(point.stream_ratio) for curve in curves for point in curve.by_run),
     }
-    for name in ("copy_per_cycle", "call_s", "stream_overlap_ratio"):
+    for name in _LIBRARY_NUMBERS:
         if (quantity := getattr(library, name)) is not None:
             params[name] = (energy.time(quantity),)
     if any(own):

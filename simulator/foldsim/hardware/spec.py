@@ -59,6 +59,17 @@ class KernelLibrary(Record):
         description="How far transfers of the outermost level overlap with the work. Levels further in then only bound"
         " the time: rates that were measured with operands in a cache have their transfers inside.",
     )
+    vector_stream_ratio: PositiveShare | None = Field(
+        default=None,
+        description="Share of the outermost level's bandwidth at which element-wise ops (softmax, activations, norms)"
+        " move what does not stay on the chip, where they have another path to it than products. 1 if left out.",
+    )
+    columns_per_pass_count: Count | None = Field(
+        default=None,
+        description="For a library that does not tile: columns of the second operand (weights of one output each) that"
+        " it multiplies in one pass over the first. An operand that does not fit in a cache is read again in each pass."
+        " Left out: tiled as well as can be.",
+    )
     attention_format: Precision | None = Field(
         default=None,
         description="Format in which products of two activations are computed, if another one (fp32 where only weights"

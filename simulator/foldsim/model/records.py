@@ -140,6 +140,8 @@ class UnitParams:
     copy_per_cycle: tuple[Number, ...] = ()  # elements rearranged per cycle and core; () where that costs nothing
     call_s: tuple[Number, ...] = ()  # of one call of the runtime, where layers count their calls
     stream_overlap_ratio: tuple[Number, ...] = ()  # of the outermost level with everything else
+    columns_per_pass_count: tuple[Number, ...] = ()  # of a library that does not tile
+    vector_stream_ratio: tuple[Number, ...] = ()  # share of the outermost level's bandwidth for element-wise ops
 
 
 @dataclass(frozen=True)

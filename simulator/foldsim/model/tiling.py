@@ -103,6 +103,38 @@ def tiled_traffic(
     return TileTraffic(first, second, partial, result)
 
 
+def swept_traffic(
+    m: FloatArray,
+    k: FloatArray,
+    n: FloatArray,
+    capacity_bytes: FloatArray,
+    element_bytes: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+    outside: tuple[FloatArray, FloatArray, FloatArray],
+    columns_count: FloatArray,
+) -> TileTraffic:
+    """Bytes across the same border where a library does not tile: a pass over the first operand per few columns.
+
+    ``columns_count`` columns of the second operand are multiplied in one pass over all rows of the first, which is read
+    again in the next unless all of it fits beside them. The second operand and the result cross once. Parameters and
+    result as in :func:`tiled_traffic`.
+
+    >>> one = np.ones(1)
+    >>> t = swept_traffic(4 * one, 512 * one, 6 * one, 1024 * one, (one, one, one, 4 * one), (one, one, one), 2 * one)
+    >>> float(t.first_in[0]), float(t.second_in[0])  # 2 KiB do not fit in 1 KiB: three passes
+    (6144.0, 3072.0)
+    """
+    bytes_a, bytes_b, bytes_c, bytes_p = element_bytes
+    share_a, share_b, share_c = outside
+    room = m * k * np.where(share_a > 0, bytes_a, 0.0) + columns_count * (
+        k * np.where(share_b > 0, bytes_b, 0.0) + m * np.where(share_c > 0, bytes_p, 0.0)
+    )
+    passes = np.where(room <= capacity_bytes, 1.0, np.ceil(n / columns_count))
+    first = (m * k) * (bytes_a * share_a) * passes
+    return TileTraffic(
+        first, (k * n) * (bytes_b * share_b) + 0.0 * first, 0.0 * first, (m * n) * (bytes_c * share_c) + 0.0 * first
+    )
+
+
 def _search(
     m: FloatArray,
     k: FloatArray,

@@ -8,13 +8,13 @@ reverse.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from foldsim.model.placement import STREAM_SHARE_RATIO, Placement
 from foldsim.model.records import FloatArray, LevelParams, Number, OpTable, UnitParams
-from foldsim.model.tiling import tiled_traffic
+from foldsim.model.tiling import TileTraffic, swept_traffic, tiled_traffic
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,34 @@ def _tile_room(ops: OpTable, placement: Placement, level: int) -> FloatArray:
     return free
 
 
+def _products_traffic(
+    ops: OpTable,
+    units: Sequence[UnitParams],
+    free: FloatArray,
+    outside: tuple[FloatArray, FloatArray, FloatArray],
+) -> TileTraffic:
+    """Bytes of one product of each matrix row: tiled as well as can be, or as a library sweeps that does not tile."""
+    widths = (
+        ops.input_bytes_per_element,
+        ops.second_bytes_per_element,
+        ops.output_bytes_per_element,
+        ops.partial_bytes_per_element,
+    )
+    tiles = tiled_traffic(ops.m, ops.k, ops.n, free, widths, outside)
+    if not any(u.columns_per_pass_count for u in units):
+        return tiles
+    columns = [(u.columns_per_pass_count or (np.nan,))[0] for u in units]
+    per_pass = per_op(columns, ops.unit[: ops.matrix_rows], ops.live_bytes.shape[1])
+    swept = swept_traffic(ops.m, ops.k, ops.n, free, widths, outside, per_pass)
+    sweeps = ~np.isnan(per_pass)
+    return TileTraffic(*(np.where(sweeps, getattr(swept, f.name), getattr(tiles, f.name)) for f in fields(TileTraffic)))
+
+
 def boundary_traffic(
     ops: OpTable,
     placement: Placement,
     level: int,
+    units: Sequence[UnitParams],
 ) -> tuple[FloatArray, FloatArray]:
     """Bytes across the boundary outside ``level`` (inward, outward), shape (R, P).
 
@@ -132,19 +156,7 @@ def boundary_traffic(
     ratio = ops.second_state_ratio
     second = np.where(is_weight, weights[:rows], ratio * state[:rows] + (1.0 - ratio) * inputs[:rows])
     first = ops.first_state_ratio * state[:rows] + (1.0 - ops.first_state_ratio) * inputs[:rows]
-    tiles = tiled_traffic(
-        ops.m,
-        ops.k,
-        ops.n,
-        free,
-        (
-            ops.input_bytes_per_element,
-            ops.second_bytes_per_element,
-            ops.output_bytes_per_element,
-            ops.partial_bytes_per_element,
-        ),
-        (first, second, outputs[:rows]),
-    )
+    tiles = _products_traffic(ops, units, free, (first, second, outputs[:rows]))
     products = ops.batch * ops.steps
     # Serial steps read their weights again unless the whole operand stays in the level between steps.
     stays = is_weight & (ops.batch * ops.k * ops.n * ops.second_bytes_per_element <= free)
@@ -163,5 +175,5 @@ def traffic(
 ) -> Traffic:
     """Bytes across every boundary for one instance of every op in one invocation."""
     flows = [port_traffic(ops, units)]
-    flows += [boundary_traffic(ops, placement, i) for i in range(len(levels) - 1)]
+    flows += [boundary_traffic(ops, placement, i, units) for i in range(len(levels) - 1)]
     return Traffic(tuple(f[0] for f in flows), tuple(f[1] for f in flows), decode_work(ops, units))
