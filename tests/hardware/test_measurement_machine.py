@@ -7,7 +7,7 @@ import pytest
 
 from foldsim.hardware.measurement.bandwidth import working_sets
 from foldsim.hardware.measurement.machine import Cache, describe, find_meter
-from foldsim.hardware.measurement.runtime import ELEMENTWISE, RuntimeMissingError, open_runtime
+from foldsim.hardware.measurement.runtime import COPY, ELEMENTWISE, RuntimeMissingError, open_runtime
 from foldsim.hardware.measurement.runtime_numpy import NumpyRuntime
 
 
@@ -115,9 +115,10 @@ def test_every_piece_of_work_of_numpy_runs():
     runtime = NumpyRuntime(1)
     weights = [np.eye(8, dtype=np.float32)] * 2
     runtime.products(weights, "fp32")(3)()
-    for operator in ELEMENTWISE:
+    for operator in (*ELEMENTWISE, COPY):
         runtime.elementwise(operator, 2, 4, 2)()
     for block, ops in {"none": 0, "vector": 4, "attention": 3, "linear": 2}.items():
-        work, count = runtime.between(weights, 3, block, "fp32")
-        work()
-        assert count == ops
+        between = runtime.between(weights, 3, block, "fp32")
+        between.work()
+        assert between.ops_count == ops
+        assert (between.calls_count > ops) == (ops > 0)

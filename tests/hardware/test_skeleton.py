@@ -55,7 +55,7 @@ def test_it_begins_with_a_modeline_and_says_what_to_do(shipped_profile):
 def test_every_number_says_what_is_usual_and_where_to_find_it():
     """Once, where it first stands."""
     text = " ".join(new_profile("my-chip", load_profile("phone-npu"), SCHEMA).replace("#", " ").split())
-    absent = ("EfficiencyPoint", "KernelLibrary", "StreamPoint", "StreamRowsPoint", "PowerLaw", "DramUse")
+    absent = ("EfficiencyPoint", "KernelLibrary", "StreamPoint", "StreamCurve", "PowerLaw", "DramUse")
     for (record, key), told in advice().items():
         if record not in absent:  # left out of this preset, so not spelled out
             assert " ".join(told.split()) in text, (record, key)

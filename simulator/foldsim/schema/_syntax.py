@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,20 @@ _BROKEN_STRUCTURE = (
     "follow a finished value"
 )
 
+MAX_DEPTH: Final = 64
+"""Most mappings and lists inside one another."""
+TOO_DEEP: Final = f"mappings and lists are nested more than {MAX_DEPTH} deep"
+
 # (pattern in the parser's message, report at the beginning of the construct, explanation). First match wins. Both
 # libyaml's wordings and those of PyYAML's own parser are listed.
 _EXPLANATIONS: tuple[tuple[re.Pattern[str], bool, str], ...] = tuple(
     (re.compile(pattern), at_context, message)
     for pattern, at_context, message in (
+        (
+            "maximum nesting depth",
+            False,
+            TOO_DEEP,
+        ),  # libyaml's own limit is higher, but meets a scanner that looks ahead
         (
             "mapping values are not allowed",
             False,

@@ -19,13 +19,12 @@ import yaml
 from foldsim.schema._positions import KeyPositions, Place, Position, ValuePositions
 from foldsim.schema._scalars import Refusal, refuse_key, resolve_plain
 from foldsim.schema._source import check_characters, check_directives, file_name, read_text, split_lines, too_large
-from foldsim.schema._syntax import explain
+from foldsim.schema._syntax import MAX_DEPTH as MAX_DEPTH
+from foldsim.schema._syntax import TOO_DEEP, explain
 from foldsim.schema.findings import Finding, InputError, Path, excerpt, format_path, position_order
 
 MAX_BYTES: Final = 10 * 1024**2
 """Largest file that is read."""
-MAX_DEPTH: Final = 64
-"""Most mappings and lists inside one another."""
 MAX_NODES: Final = 2_000_000
 """Most keys and values, counting an aliased value as often as it is used and long text as one per 128 characters."""
 MAX_ALIASED_NODES: Final = 100_000
@@ -206,7 +205,7 @@ class _Builder:
         at = _position(event)
         self.empty = False
         if len(self.stack) >= MAX_DEPTH:
-            self._report(at, f"mappings and lists are nested more than {MAX_DEPTH} deep")
+            self._report(at, TOO_DEEP)
             raise _Stop
         is_key = bool(self.stack) and self.stack[-1].awaits_key
         if is_key and not any(frame.is_key for frame in self.stack):
