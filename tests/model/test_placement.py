@@ -224,3 +224,11 @@ def test_activations_larger_than_every_level_overflow(make):
     """1000 bytes alive, 700 of room in the only level: 300 have no place."""
     recogniser = make.recogniser([make.Row(live_bytes=1000)])
     assert place(recogniser, [make.level(capacity_bytes=800)]).overflow_bytes[0] == pytest.approx(300)
+
+
+def test_weights_stay_where_they_are_read_in_place(make):
+    """SRAM has room for both groups; only state lives there, unless weights are pinned."""
+    levels = [make.level(capacity_bytes=1e5), make.level("flash", writable=False, read_in_place=True)]
+    recogniser = make.recogniser(groups=[make.Group(500), make.Group(300, is_state=True)])
+    assert place(recogniser, levels).served_ratio[0, :, 0].tolist() == [0.0, 1.0]
+    assert place(recogniser, levels, "pinned", [0]).served_ratio[0, :, 0].tolist() == [1.0, 1.0]
