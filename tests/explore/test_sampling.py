@@ -266,11 +266,13 @@ def test_latency_ends_are_what_a_fast_and_a_slow_chip_give(emformer, shipped_pro
 
     table = run(emformer, shipped_profile, chunk_ms=(160.0, 1280.0))
     asleep = table["latency_ms"] > table["busy_ms_per_chunk"]
+    compared = 0
     for end, name in (("fast", "latency_low_ms"), ("slow", "latency_high_ms")):
         found = run(emformer, at(end), chunk_ms=(160.0, 1280.0))
         same = asleep == (found["latency_ms"] > found["busy_ms_per_chunk"])
-        assert same.any()
+        compared += same.sum()
         assert table[name][same] == pytest.approx(found["latency_ms"][same], rel=1e-12)
+    assert compared  # a slow end may be too slow to sleep at all
     assert (table["latency_low_ms"] <= table["latency_ms"]).all()
     assert (table["latency_ms"] <= table["latency_high_ms"]).all()
 

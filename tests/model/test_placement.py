@@ -233,3 +233,11 @@ def test_a_workload_that_keeps_nothing(make):
         placement = place(recogniser, [make.level(capacity_bytes=1600, is_cache=kind == "cache"), make.dram()])
         assert placement.resident_bytes.tolist() == [[0.0], [0.0]]
         assert placement.overflow_bytes.tolist() == [0.0]
+
+
+def test_weights_stay_where_they_are_read_in_place(make):
+    """SRAM has room for both groups; only state lives there, unless weights are pinned."""
+    levels = [make.level(capacity_bytes=1e5), make.level("flash", writable=False, read_in_place=True)]
+    recogniser = make.recogniser(groups=[make.Group(500), make.Group(300, is_state=True)])
+    assert place(recogniser, levels).served_ratio[0, :, 0].tolist() == [0.0, 1.0]
+    assert place(recogniser, levels, "pinned", [0]).served_ratio[0, :, 0].tolist() == [1.0, 1.0]

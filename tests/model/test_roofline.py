@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -272,3 +274,34 @@ def test_weights_and_state_of_vector_work_come_as_those_of_products(make):
         make.ops([row]), Traffic((none, bytes_each), (none, none)), [make.unit(vector_stream_ratio=(0.25,))], levels
     )
     assert found.level_s[1][0, 0] == pytest.approx(6.5)
+
+
+def test_channels_that_share_nothing_run_at_a_share_of_the_rate(make):
+    """Depthwise 16 cycles at half of a quarter of the rate take 128; the dense product beside it 6 x 2 x 2 / 0.5."""
+    ops = make.ops([make.Row(8, 5, 1, batch=64, channelwise=True), make.Row(8, 12, 48)])
+    unit = make.unit(efficiency_ratio=0.5, channelwise_efficiency_ratio=0.25, **SIMD)
+    assert efficiency(ops, [unit])[:, 0].tolist() == [0.125, 0.5]
+    taken = matrix_cycles(ops, [unit]) / efficiency(ops, [unit])
+    assert taken[:, 0].tolist() == [8 * 2 / 0.125, 6 * 2 * 2 / 0.5]
+
+
+@pytest.mark.parametrize(
+    ("channels", "taps", "expected"),
+    [
+        (1, 40, 40),  # one channel of eight lanes at each of 40 positions; side by side they would take 5
+        (39, 48, 48 * 5),
+        (250, 7, 7 * 32),  # side by side 219
+        (16, 1, 2),
+    ],
+)
+def test_an_array_that_walks_over_kernels_fills_its_reduction_with_channels(make, channels, taps, expected):
+    ops = replace(make.ops([make.Row(4, channels * taps, 8)]), taps=np.array([[float(taps)]]))
+    assert matrix_cycles(ops, [make.unit(walks_kernels=True, **SIMD)])[0, 0] == expected
+    assert matrix_cycles(ops, [make.unit(**SIMD)])[0, 0] == np.ceil(channels * taps / 8)
+
+
+def test_a_depthwise_kernel_is_walked_over_whole(make):
+    """One channel per group: nine positions of a 3 x 3 kernel, on lanes of eight channels."""
+    row = make.Row(4, 9, 1, batch=8, channelwise=True)
+    assert cycles(make, row, walks_kernels=True, **SIMD) == 9
+    assert cycles(make, row, **SIMD) == 2

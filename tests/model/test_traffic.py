@@ -264,3 +264,39 @@ def test_columns_per_pass_may_differ_between_design_points(make):
     unit = make.unit(columns_per_pass_count=(np.array([1.0, 5.0]),))
     flows = traffic(recogniser.ops, place(recogniser, levels, "dram"), [unit], levels)
     assert flows.inward[1][0].tolist() == [10 * 6400 + 640, 2 * 6400 + 640]
+
+
+@pytest.mark.parametrize(
+    ("cache", "steps", "expected"),
+    [
+        (8192, 1, 6144),  # fits: once
+        (4096, 1, 3 * 6144),  # five rows in pairs: three passes
+        (0, 2, 2 * 3 * 6144),
+    ],
+)
+def test_a_core_reads_weights_in_place_once_per_pass_that_its_cache_does_not_hold(make, cache, steps, expected):
+    """64 x 96 weights in flash, SRAM with room for all of them, two rows in registers."""
+    levels = [make.level(), make.level("flash", writable=False, read_in_place=True, read_cache_bytes=float(cache))]
+    recogniser = make.recogniser([make.Row(5, 64, 96, group=0, steps=steps)], [make.Group(6144)])
+    flows = traffic(recogniser.ops, place(recogniser, levels), [make.unit(register_rows_count=2.0)], levels)
+    assert (flows.inward[1][0, 0], flows.outward[1][0, 0]) == (expected, 0)
+
+
+def test_weights_read_in_place_pass_the_levels_between(make):
+    """A buffer, SRAM for activations, flash: 6144 weights and 7 biases go from flash to the buffer; inputs do not."""
+    levels = [
+        make.level("buffer", keeps_data=False, capacity_bytes=512.0),
+        make.level("sram", capacity_bytes=1e5),
+        make.level("flash", writable=False, read_in_place=True),
+    ]
+    row = make.Row(4, 64, 96, group=0, live_bytes=640, table_bytes=7)
+    recogniser = make.recogniser([row], [make.Group(6151)])
+    flows = traffic(recogniser.ops, place(recogniser, levels), [make.unit()], levels)
+    assert flows.inward[2][0, 0] == 6144 + 7  # 4 x 64 inputs and a strip of the rest fit the buffer: once
+    copied = [
+        make.level("buffer", keeps_data=False, capacity_bytes=512.0),
+        *levels[1:2],
+        make.level("flash", writable=False),
+    ]
+    through = traffic(recogniser.ops, place(recogniser, copied, "dram"), [make.unit()], copied)
+    assert through.inward[1][0, 0] == flows.inward[1][0, 0] + 6144 + 7

@@ -43,6 +43,7 @@ SPEEDS = {
     "clock_hz": 1,
     "macs_per_cycle": 1,
     "efficiency_ratio": 1,
+    "channelwise_efficiency_ratio": 1,
     "weight_load_rows_per_cycle": 1,
     "weight_load_hidden_ratio": 1,
     **{f"{kind}_per_cycle": 1 for kind in VECTOR_KINDS},
@@ -267,6 +268,8 @@ def _unit(unit: ComputeUnit, precision: str, energy: _Coefficients) -> UnitParam
         law_dynamic_uw_per_mhz_v2=energy(law.dynamic_uw_per_mhz_v2 if law else None),
         law_activity_ratio=energy(law.activity_ratio if law else None),
         law_stalled_ratio=energy(law.stalled_ratio if law else None),
+        walks_kernels=unit.walks_kernels,
+        channelwise_efficiency_ratio=energy.time(unit.channelwise_efficiency_ratio),
         **_library(unit, precision, library, energy),
     )
 
@@ -322,6 +325,8 @@ def _level(level: MemoryLevel, energy: _Coefficients) -> LevelParams:
         retention_mw=energy(level.retention_mw, "retention_mw"),
         background_active_mw=active,
         background_idle_mw=idle,
+        read_in_place=level.read_cache_bytes is not None,
+        read_cache_bytes=energy.time(level.read_cache_bytes, absent=0.0),
     )
 
 

@@ -178,6 +178,16 @@ class ComputeUnit(Record):
         default=None,
         description="Optional curve that multiplies efficiency_ratio at few rows; flat beyond its ends.",
     )
+    walks_kernels: bool = Field(
+        default=False,
+        description="A convolution's kernel is walked over position by position, so that unroll_k_count holds channels"
+        " of one position; else channels and positions side by side, as of unfolded windows.",
+    )
+    channelwise_efficiency_ratio: PositiveShare | None = Field(
+        default=None,
+        description="Depthwise convolutions: share of the rate of dense products that they reach, since no channel"
+        " shares what another one loads. 1 if left out.",
+    )
     precisions: dict[Precision, PrecisionRate] = Field(min_length=1, description="Number formats the unit computes in.")
     vector: VectorUnit = Field(description="Element-wise work.")
     static_mw: NonNegative = Field(
@@ -239,6 +249,12 @@ class MemoryLevel(Record):
     write_pj_per_byte: NonNegative = Field(description="Energy of writing one byte.")
     static_mw: NonNegative = Field(description="Leakage while the workload is busy, at the reference voltage.")
     retention_mw: NonNegative = Field(description="Power that keeps the contents between chunks.")
+    read_cache_bytes: NonNegative | None = Field(
+        default=None,
+        description="flash, mram: weights are read in place, past the levels between. Where several levels lie inside,"
+        " tiles of the innermost one decide how often; where there is one (a microcontroller), a read cache of this"
+        " size stands in front: weights of a product that are larger are read once per register_rows_count rows.",
+    )
     background: Background | None = Field(default=None, description="DRAM only: background power by state.")
     dram: DramUse | None = Field(
         default=None,

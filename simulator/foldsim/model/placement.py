@@ -98,6 +98,8 @@ def place(
         able = (level.writable | ~recogniser.group_is_state)[:, None] & (left > 0)
         if not last and policy != "auto":
             able = able & (must_stay | (first & (policy == "pinned")))
+        if any(lv.read_in_place for lv in levels[i + 1 :]):  # weights stay where they are read, unless pinned
+            able = able & (recogniser.group_is_state[:, None] | first)
         free = np.maximum(0.0, (usable[i] if last else room[i]) - reserved[i])
         rank = np.where(must_stay, _PINNED_PRIORITY, priority)
         fill = _fill_cache if level.is_cache and not last else _fill_scratchpad

@@ -81,6 +81,7 @@ class OpTable:
     weights_bytes: FloatArray  # stored bytes, constant tables included
     state_bytes: FloatArray  # stored bytes, beam copies included
     codec: CodecTable | None = None  # None: no weights are compressed
+    taps: FloatArray | None = None  # (matrix_rows, P) positions of a kernel in the reduction k; None: one
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,8 @@ class UnitParams:
     law_dynamic_uw_per_mhz_v2: Number
     law_activity_ratio: Number
     law_stalled_ratio: Number
+    channelwise_efficiency_ratio: Number = 1.0  # of a depthwise convolution, on top of efficiency_ratio
+    walks_kernels: bool = False  # the unrolled reduction holds channels of one position of a kernel only
     # What a kernel library does with the format; () where the numbers above say all.
     dispatch_by_op_s: tuple[Number, ...] = ()  # by OP_CLASSES
     attention_macs_per_cycle: tuple[Number, ...] = ()  # products of activations, where their format is another
@@ -164,6 +167,8 @@ class LevelParams:
     retention_mw: Number
     background_active_mw: Number  # DRAM only, already times the share charged to the workload
     background_idle_mw: Number
+    read_in_place: bool = False  # weights are read from where they are stored, not copied inwards
+    read_cache_bytes: Number = 0.0  # cache in front of a level that is read in place
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ def matrix_cycles(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     A weight-stationary array loads a tile of ``unroll_k x unroll_n`` weights and streams ``m / unroll_m`` rows past it;
     the part of the load that is not hidden, and the part of a hidden load that is longer than the streaming, costs
     cycles. Output-stationary SIMD cores take ``ceil`` of every dimension. Work is dealt to cores in whole column
-    tiles of whole products, so that heads which do not divide the cores leave some idle.
+    tiles of whole products, so that heads which do not divide the cores leave some idle. A unit that walks over kernels
+    fills its reduction with channels of one position at a time.
     """
     rows, n_points = ops.matrix_rows, ops.live_bytes.shape[1]
     unit = ops.unit[:rows]
@@ -82,14 +83,26 @@ def matrix_cycles(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     reduction = ops.k
     if ops.codec is not None:  # an array that skips zeros sees a shorter reduction
         reduction = reduction * ops.codec.mac_time_ratio - _ROUNDING
-    return ops.steps * dealt * np.ceil(reduction / unroll_k) * per_tile / rate
+    tiles = np.ceil(reduction / unroll_k)
+    walks = np.array([u.walks_kernels for u in units])[unit][:, None]
+    if walks.any():
+        taps = np.ones((1, 1)) if ops.taps is None else ops.taps
+        taps = np.where(ops.channelwise[:, None], ops.k, taps)
+        tiles = np.where(walks, taps * np.ceil(reduction / taps / unroll_k), tiles)
+    return ops.steps * dealt * tiles * per_tile / rate
 
 
 def efficiency(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
-    """Share of the array's cycles that do useful work at each row's m: flat, or a curve over rows, linear in log2 m."""
+    """Share of the array's cycles that do useful work at each row's m: flat, or a curve over rows, linear in log2 m.
+
+    Products channel by channel reach ``channelwise_efficiency_ratio`` of it: no channel shares what another one loads.
+    """
     rows, n_points = ops.matrix_rows, ops.live_bytes.shape[1]
     unit = ops.unit[:rows]
     flat = per_op([u.efficiency_ratio for u in units], unit, n_points)
+    if ops.channelwise.any():
+        alone = per_op([u.channelwise_efficiency_ratio for u in units], unit, n_points)
+        flat = flat * np.where(ops.channelwise[:, None], alone, 1.0)
     if not any(u.efficiency_rows or u.attention_rows for u in units):
         return flat
     shape = np.ones((rows, n_points))

@@ -131,38 +131,63 @@ def _products_traffic(
     return TileTraffic(*(np.where(sweeps, getattr(swept, f.name), getattr(tiles, f.name)) for f in fields(TileTraffic)))
 
 
+def _read_in_place(ops: OpTable, units: Sequence[UnitParams], home: LevelParams) -> FloatArray:
+    """Bytes of weights of a product that a core reads from a level in place, through its read cache (matrix_rows, P).
+
+    Once where all of them fit the cache, else once per ``register_rows`` rows (and per step): each pass over the rows
+    sweeps the weights from end to end, and a cache that is smaller than a sweep keeps nothing of it.
+    """
+    unit = ops.unit[: ops.matrix_rows]
+    registers = per_op([u.register_rows_count for u in units], unit, ops.live_bytes.shape[1])
+    once = ops.batch * ops.k * ops.n * ops.second_bytes_per_element
+    return once * np.where(once > home.read_cache_bytes, ops.steps * np.ceil(ops.m / registers), 1.0)
+
+
 def boundary_traffic(
     ops: OpTable,
     placement: Placement,
     level: int,
-    units: Sequence[UnitParams],
+    units: Sequence[UnitParams] = (),
+    levels: Sequence[LevelParams] = (),
 ) -> tuple[FloatArray, FloatArray]:
     """Bytes across the boundary outside ``level`` (inward, outward), shape (R, P).
 
     Tiles may be as large as the roomiest level up to here holds them: what an inner level keeps (registers and shared
-    memory of a GPU, larger than its cache) need not cross an outer boundary again.
+    memory of a GPU, larger than its cache) need not cross an outer boundary again. Weights that are read in place go
+    past the levels between their home and the innermost one: tiles of that one decide how often they are read, or,
+    where it is the only level inside, the passes over the rows.
     """
     rows = ops.matrix_rows
+    home = next((i for i, lv in enumerate(levels) if lv.read_in_place and i > level), None)
     outside = placement.outside(level)
     act = placement.activation_outside[level]
     weights = _by_group(outside, ops.group)
     state = _by_group(outside, ops.state_group)
     inputs = np.maximum(act, ops.input_outside)
     outputs = np.maximum(act, ops.output_outside)
-    inward = ops.input_bytes * inputs + ops.table_bytes * weights + ops.state_read_bytes * state
+    tables = np.zeros_like(weights) if home is not None and level + 1 < home else weights
+    inward = ops.input_bytes * inputs + ops.table_bytes * tables + ops.state_read_bytes * state
     outward = ops.output_bytes * outputs + ops.state_write_bytes * state
-    free = _tile_room(ops, placement, level)
     is_weight = ops.second_is_weight[:, None]
     ratio = ops.second_state_ratio
     second = np.where(is_weight, weights[:rows], ratio * state[:rows] + (1.0 - ratio) * inputs[:rows])
     first = ops.first_state_ratio * state[:rows] + (1.0 - ops.first_state_ratio) * inputs[:rows]
-    tiles = _products_traffic(ops, units, free, (first, second, outputs[:rows]))
+    free, crossing = _tile_room(ops, placement, level), (first, second, outputs[:rows])
+    tiles = _products_traffic(ops, units, free, crossing)
     products = ops.batch * ops.steps
     # Serial steps read their weights again unless the whole operand stays in the level between steps.
     stays = is_weight & (ops.batch * ops.k * ops.n * ops.second_bytes_per_element <= free)
-    inward[:rows] += (
-        products * (tiles.first_in + tiles.partial_in) + ops.batch * np.where(stays, 1.0, ops.steps) * tiles.second_in
-    )
+    second_in = ops.batch * np.where(stays, 1.0, ops.steps) * tiles.second_in
+    if home is not None:
+        if level + 1 < home:
+            read: Number | FloatArray = 0.0
+        elif home > 1:
+            room = _tile_room(ops, placement, 0)
+            read = products * _products_traffic(ops, units, room, crossing).second_in
+        else:
+            read = second * _read_in_place(ops, units, levels[home])
+        second_in = np.where(is_weight, read, second_in)
+    inward[:rows] += products * (tiles.first_in + tiles.partial_in) + second_in
     outward[:rows] += products * tiles.result_out
     return inward, outward
 
@@ -175,5 +200,5 @@ def traffic(
 ) -> Traffic:
     """Bytes across every boundary for one instance of every op in one invocation."""
     flows = [port_traffic(ops, units)]
-    flows += [boundary_traffic(ops, placement, i, units) for i in range(len(levels) - 1)]
+    flows += [boundary_traffic(ops, placement, i, units, levels) for i in range(len(levels) - 1)]
     return Traffic(tuple(f[0] for f in flows), tuple(f[1] for f in flows), decode_work(ops, units))

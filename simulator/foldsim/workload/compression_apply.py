@@ -139,6 +139,7 @@ def factored(op: Op, rank: float) -> Iterator[Op]:
         k=np.where(smaller, float(rank), x.k),
         first_state_ratio=np.where(smaller, 0.0, x.first_state_ratio),
         first_unique_ratio=np.where(smaller, 1.0, x.first_unique_ratio),
+        taps=np.where(smaller, 1.0, x.taps),
     )
     yield replace(op, name=f"{op.name}_up", matrix=up, live=live, from_outside=False)
 

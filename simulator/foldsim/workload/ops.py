@@ -48,6 +48,7 @@ class Matrix:
     first_state_ratio: Number = 0.0  # share of the first operand that is state from earlier chunks
     first_unique_ratio: Number = 1.0  # distinct elements of the first operand over m x k: below 1 in convolutions
     channelwise: bool = False  # batch counts channels: a SIMD unit lays them over its lanes
+    taps: Number = 1.0  # positions of a convolution's kernel in the reduction: k is taps x channels
     shares: Number = 0.0  # equal parts in which the work is dealt to cores; 0: column tiles of all products
 
     @property

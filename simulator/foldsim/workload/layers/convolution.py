@@ -188,6 +188,7 @@ class ConvolutionStack(Layer):
                     first_state_ratio=cached / np.maximum(read, 1.0),
                     first_unique_ratio=np.minimum(1.0, read / np.maximum(m * k * groups, 1.0)),
                     channelwise=groups == channels and groups > 1,
+                    taps=float(c.kernel * c.kernel_bands),
                 ),
                 biases=out * (c.bias + 2.0 * (c.norm not in ("none", "rms"))),
                 state=(kept if first and not samples else 0.0) + stored,
