@@ -103,6 +103,7 @@ def known(monkeypatch):
     monkeypatch.setattr(session.machine, "describe", lambda: machine)
     monkeypatch.setattr(session.machine, "find_meter", lambda: None)
     monkeypatch.setattr(session, "read_bandwidths", lambda *_: [Span(rate, rate, rate) for rate in READ_BANDWIDTHS])
+    monkeypatch.setattr(session.os, "getloadavg", lambda: (0.5, 0.5, 0.5), raising=False)
     monkeypatch.setattr(session, "_flusher", lambda _: lambda: None)
     monkeypatch.setattr(session.products, "STREAM_WIDTHS", (256, 512, 1024))
     monkeypatch.setattr(session.products, "STREAM_LAYERS", (3, 3))

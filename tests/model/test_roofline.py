@@ -295,7 +295,7 @@ def test_channels_that_share_nothing_run_at_a_share_of_the_rate(make):
     ],
 )
 def test_an_array_that_walks_over_kernels_fills_its_reduction_with_channels(make, channels, taps, expected):
-    ops = replace(make.ops([make.Row(4, channels * taps, 8)]), taps=np.array([[float(taps)]]))
+    ops = replace(make.ops([make.Row(4, channels * taps, 8)]), taps_count=np.array([[float(taps)]]))
     assert matrix_cycles(ops, [make.unit(walks_kernels=True, **SIMD)])[0, 0] == expected
     assert matrix_cycles(ops, [make.unit(**SIMD)])[0, 0] == np.ceil(channels * taps / 8)
 

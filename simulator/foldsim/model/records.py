@@ -81,7 +81,7 @@ class OpTable:
     weights_bytes: FloatArray  # stored bytes, constant tables included
     state_bytes: FloatArray  # stored bytes, beam copies included
     codec: CodecTable | None = None  # None: no weights are compressed
-    taps: FloatArray | None = None  # (matrix_rows, P) positions of a kernel in the reduction k; None: one
+    taps_count: FloatArray | None = None  # (matrix_rows, P) positions of a kernel in the reduction k; None: one
 
 
 @dataclass(frozen=True)

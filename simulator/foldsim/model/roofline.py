@@ -86,7 +86,7 @@ def matrix_cycles(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     tiles = np.ceil(reduction / unroll_k)
     walks = np.array([u.walks_kernels for u in units])[unit][:, None]
     if walks.any():
-        taps = np.ones((1, 1)) if ops.taps is None else ops.taps
+        taps = np.ones((1, 1)) if ops.taps_count is None else ops.taps_count
         taps = np.where(ops.channelwise[:, None], ops.k, taps)
         tiles = np.where(walks, taps * np.ceil(reduction / taps / unroll_k), tiles)
     return ops.steps * dealt * tiles * per_tile / rate

@@ -302,7 +302,7 @@ def _stack(
             [(op.state * state + op.fixed_state_bytes) * copies[c] for op, c in zip(ops, component, strict=True)]
         ),
         codec=_codec(ops[: len(products)], rows),
-        taps=matrix("taps"),
+        taps_count=matrix("taps"),
     )
     owners = np.array(state_component)
     stored_bytes, read_bytes = _group_bytes(ops, component, owners, own_kind, groups, (weight, state), copies, calls)
