@@ -10,10 +10,10 @@ The prediction knows the machine only through `foldsim profile measure`: microbe
 matrices of generic sizes. Nothing is fitted to the module. The module is torchaudio's own encoder with random weights
 in streaming steady state, folded as in tools/count_emformer.py (attention only, heads divided by N).
 
-One thread, pinned to one processor. Times are processor time of the thread: waiting for the processor does not count,
-a shared memory bus does, so each repeat of the module waits (for a while) until nothing else runs. Each profile is
-measured twice, before and after the module; the prediction is the mean of both, for the machine's memory is shared with
-others and moves meanwhile.
+One thread, pinned to one processor. Times are processor time of the thread: waiting for the processor does not count; a
+shared memory bus or core does, so each repeat of the module waits (for a while) until nothing else runs. The host of a
+virtual machine is slow for minutes on end and does not tell. Profile and module are therefore measured in turns; other
+work only ever adds time, so the fastest prediction of all profiles stands beside the fastest repeat of all turns.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -290,29 +291,55 @@ def repeats_of(works: dict[tuple[int, int], Work], rounds: int) -> dict[tuple[in
     return found
 
 
-def one_case(
-    name: str, tools: Any, rnnt: Any, rounds: int, prepare: Callable[[Chunk, tuple[Any, ...], str, Path], Work]
-) -> dict[tuple[int, int], float]:
-    """Milliseconds of the real module, fastest of the rounds."""
+@dataclass
+class Case:
+    """One runtime and number format: what is run, what it took and what each profile predicts."""
+
+    name: str
+    workload: Any
+    calls: dict[int, int]
+    works: dict[tuple[int, int], Work]
+    seconds: dict[tuple[int, int], list[float]] = field(default_factory=dict)
+    predicted: list[dict[tuple[int, int], float]] = field(default_factory=list)
+
+    def turn(self, profile: Path, rounds: int) -> None:
+        """Run the module, and predict with a profile that was measured right before."""
+        for key, repeats in repeats_of(self.works, rounds).items():
+            self.seconds.setdefault(key, []).extend(repeats)
+        self.predicted.append(predict(profile, self.workload))
+
+    def table(self) -> dict[str, Any]:
+        """Fastest prediction beside fastest repeat, and what each profile alone would have given."""
+        real = {key: min(repeats) * 1e3 for key, repeats in self.seconds.items()}
+        table = compare(self.name, real, {key: min(each[key] for each in self.predicted) for key in real})
+        table["calls_per_layer"] = {str(fold): count for fold, count in self.calls.items()}
+        table["median_error_of_each_profile"] = [compare(self.name, real, p)["median_error"] for p in self.predicted]
+        return table
+
+
+def case(name: str, runtime: Runtime, tools: Any, rnnt: Any, folder: Path) -> Case:
+    """Everything of one case that takes no measuring."""
     precision = name.split()[1]
-    found = {}
+    calls = counted_calls(runtime, tools, rnnt, precision)
+    works: dict[tuple[int, int], Work] = {}
     for fold in FOLDS:
-        works: dict[tuple[int, int], Work] = {}
         for chunk in CHUNKS:
-            with tempfile.TemporaryDirectory() as folder:
-                module, arguments = real_module(tools, rnnt, fold, chunk)
-                works[fold, chunk] = prepare(module, arguments, precision, Path(folder))
-        for key, repeats in repeats_of(works, rounds).items():
-            found[key] = min(repeats) * 1e3
-        say(f"  {name}, N = {fold}: " + ", ".join(f"{found[fold, c]:.1f}" for c in CHUNKS) + " ms")
-    return found
+            module, arguments = real_module(tools, rnnt, fold, chunk)
+            if runtime.name == "torch":
+                works[fold, chunk] = run_torch(module, arguments, precision)
+            else:
+                exports = folder / f"n{fold}-t{chunk}"  # fp32 and int8 are of one export
+                exports.mkdir(exist_ok=True)
+                works[fold, chunk] = run_onnx(module, arguments, precision, exports)
+    return Case(name, encoder_workload(folder, precision, calls), calls, works)
 
 
 def main() -> int:
     """Measure, predict, compare."""
     parser = argparse.ArgumentParser(description="Compare predicted with measured time of a streaming encoder.")
     parser.add_argument("-o", "--output", type=Path, help="the JSON file (standard output when left out)")
-    parser.add_argument("--rounds", type=int, default=20, help="repeats of every case")
+    parser.add_argument("--turns", type=int, default=3, help="how often profile and module are measured in turns")
+    parser.add_argument("--rounds", type=int, default=7, help="repeats of every case in a turn")
     parser.add_argument("--cpu", type=int, default=None, help="processor to run on")
     parser.add_argument("--cases", default=",".join(TARGETS), help="of: " + ", ".join(TARGETS))
     parser.add_argument("--keep", type=Path, help="folder that keeps the measured profiles")
@@ -328,30 +355,30 @@ def main() -> int:
     versions = {"python": platform.python_version(), "foldsim": foldsim.__version__}
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
-        for name in given.cases.split(","):
-            runtime_name, precision = name.split()
+        names = given.cases.split(",")
+        for runtime_name in dict.fromkeys(name.split()[0] for name in names):
             runtime = open_runtime(runtime_name, 1)
             versions |= runtime.versions
-            prepare = run_onnx if runtime_name == "onnxruntime" else lambda m, a, p, _: run_torch(m, a, p)
-            calls = counted_calls(runtime, tools, rnnt, precision)
-            workload = encoder_workload(Path(temporary), precision, calls)
-            first = measured_profile(runtime, folder, f"{runtime_name}-first")
-            real = one_case(name, tools, rnnt, given.rounds, prepare)
-            second = measured_profile(runtime, folder, f"{runtime_name}-second")
-            both = [predict(profile, workload) for profile in (first, second)]
-            table = compare(name, real, {key: sum(each[key] for each in both) / 2 for key in real})
-            table["calls_per_layer"] = {str(fold): count for fold, count in calls.items()}
-            table["median_error_of_each_profile"] = [compare(name, real, each)["median_error"] for each in both]
-            tables.append(table)
-            for row in table["rows"]:
-                say("    " + json.dumps(row))
-            say("  " + json.dumps({k: v for k, v in table.items() if k != "rows"}))
+            cases = [
+                case(name, runtime, tools, rnnt, Path(temporary)) for name in names if name.split()[0] == runtime_name
+            ]
+            for turn in range(1, given.turns + 1):
+                profile = measured_profile(runtime, folder, f"{runtime_name}-{turn}")
+                for each in cases:
+                    each.turn(profile, given.rounds)
+                    say(f"  {each.name}, turn {turn} of {given.turns}")
+            for each in cases:
+                tables.append(each.table())
+                for row in tables[-1]["rows"]:
+                    say("    " + json.dumps(row))
+                say("  " + json.dumps({k: v for k, v in tables[-1].items() if k != "rows"}))
     record = {
         "about": "predicted and measured time per chunk of torchaudio's Emformer encoder; benchmarks/cpu_prediction.py",
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "processor": describe().model,
         "versions": versions,
         "load_average": [round(load_before, 2), round(os.getloadavg()[0], 2)],
+        "turns": given.turns,
         "rounds": given.rounds,
         "tables": tables,
     }

@@ -13,8 +13,8 @@ from foldsim import units as u
 from foldsim.explore import engine
 from foldsim.explore.sampling import METHODS, Sampling, _between, cause, draw, quantile
 from foldsim.explore.space import DesignSpace, SpaceError, parse_set
+from foldsim.hardware.coefficients import SPEEDS
 from foldsim.hardware.numbers import numbers_by_name
-from foldsim.hardware.profile import SPEEDS
 from foldsim.model.power import latency_band, schedule
 from foldsim.schema.quantity import quantities
 from foldsim.workload.compression_text import parse_compression

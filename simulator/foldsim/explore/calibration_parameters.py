@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from foldsim.errors import UserError
+from foldsim.hardware.coefficients import SPEEDS
 from foldsim.hardware.numbers import numbers_by_name
-from foldsim.hardware.profile import SPEEDS, Profile
+from foldsim.hardware.profile import Profile
 from foldsim.model.records import Number
 from foldsim.schema.quantity import Quantity
 

@@ -196,14 +196,15 @@ def _kernels(m: Measured, precision: str, rates: ProductRates, peak: _Peak) -> L
         yield f"              efficiency_ratio: {_number(share, 'microbenchmarks')}"
     yield "          stream_by_rows:"
     whole = m.bandwidths[-1].value
-    for rows, by_run in rates.stream.bytes_per_s.items():
+    for rows, by_run in rates.stream_bytes_per_s.items():
         yield f"            - rows_count: {_exactly(rows, 'microbenchmarks')}"
         yield "              by_run:"
         for run, span in by_run.items():
             share = span.map(lambda rate: min(1.0, rate / whole))
             yield f"                - run_bytes: {_exactly(run, 'microbenchmarks')}"
             yield f"                  stream_ratio: {_number(share, 'microbenchmarks')}"
-    yield f"          stream_overlap_ratio: {_number(rates.stream.overlap_ratio, 'microbenchmarks')}"
+    overlap = _exactly(1, "conventions", "the rates are those of whole layers, what they compute included")
+    yield f"          stream_overlap_ratio: {overlap}"
     if precision != "fp32":
         yield "          attention_format: fp32"
     yield f"          linear_dispatch_s: {_number(m.calls.linear_s[precision], 'microbenchmarks')}"

@@ -16,7 +16,7 @@ from foldsim.hardware.measurement import machine, overheads, products
 from foldsim.hardware.measurement.bandwidth import MEMORY_OVER_CACHE, read_bandwidths
 from foldsim.hardware.measurement.machine import Cache, Machine
 from foldsim.hardware.measurement.overheads import CallTimes
-from foldsim.hardware.measurement.products import BYTES, ProductRates
+from foldsim.hardware.measurement.products import ProductRates
 from foldsim.hardware.measurement.runtime import COPY, Runtime
 from foldsim.hardware.measurement.timing import Clock, Span, Work
 
@@ -89,9 +89,9 @@ def measure(runtime: Runtime, threads: int, quick: bool, progress: Progress, clo
         progress(f"{precision} products of 1 to {max(effort.rows)} rows, weights in a cache")
         rates, call_s = products.cached_rates(runtime, precision, effort.rows, near, effort.cached_rounds, clock)
         progress(f"{precision} products, weights from memory")
-        cold = products.cold_layers(runtime, precision, rates, call_s, flush, effort.cold_rounds, clock)
-        stream = products.fit_stream(cold, BYTES[precision], bandwidths[-1].value)
-        found[precision] = ProductRates(rates, stream)
+        most = bandwidths[-1].value
+        streams = products.stream_rates(runtime, precision, call_s, most, flush, effort.cold_rounds, clock)
+        found[precision] = ProductRates(rates, streams)
     progress("exponentials, divisions, multiply-adds, comparisons")
     seconds = overheads.element_seconds(runtime, effort.element_rounds, clock)
     progress("cost of a call by kind of op")
