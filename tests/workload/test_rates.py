@@ -176,7 +176,7 @@ def test_rows_through_a_stack_of_convolutions(build):
     # Depthwise: 8 channels of 3 taps; two rows of padding before keep the 17 rows.
     assert [x[second, 0] for x in (ops.m, ops.k, ops.n, ops.batch)] == [17 * 39, 3, 1, 8]
     assert ops.channelwise[[first, second]].tolist() == [False, True]
-    assert [ops.taps[i, 0] for i in (first, second)] == [9, 3]
+    assert [ops.taps_count[i, 0] for i in (first, second)] == [9, 3]
     assert [ops.params[i, 0] for i in (first, second)] == [9 * 8 + 8, 3 * 8 + 8 + 16]
     assert ops.state_bytes[first, 0] == 3 * 80
     # Of the unfolded input 17 x 39 x 9, 35 x 80 elements are distinct.

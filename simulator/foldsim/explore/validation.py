@@ -353,18 +353,8 @@ def result_columns(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     """
     names = [
         *("group", "target", "quantity", "measured_row", "workload", "profile", "operating_point", "fold_factor"),
-        *(
-            "fold_layers",
-            "chunk_ms",
-            "scope",
-            "software",
-            "unit",
-            "measured_low",
-            "measured_high",
-            "predicted",
-            "predicted_low",
-        ),
-        *("predicted_high", "error_ratio", "inside", "tolerance_ratio", "fitted"),
+        *("fold_layers", "chunk_ms", "scope", "software", "unit", "measured_low", "measured_high", "predicted"),
+        *("predicted_low", "predicted_high", "error_ratio", "inside", "tolerance_ratio", "fitted"),
     ]
 
     def cell(row: Row, name: str) -> Any:
