@@ -40,13 +40,17 @@ How to read them:
 * A band from ranges says nothing of what the model leaves out, above all of software. That **error of the model** is
   estimated from *other* chips: in logarithms and in quadrature, the amount by which bands must be widened for nine in
   ten measurements on other chips with the same kind of software (of all other chips, where those are fewer than eight)
-  to lie inside. A number that is inside only then says *with model error*. No range of a profile depends on it.
+  to lie inside. A number that is inside only then says *with model error* in the tables below. No range of a profile
+  depends on it. It covers time, energy and power of real software, not counts of simulators.
 * **fitted** numbers are those that a constant of the profile was fitted on. They test nothing and count in no error
   or coverage. Everything else is prediction. At most one energy constant and one latency efficiency per chip may be
   fitted, each on one named number; no constant belongs to a workload.
+* **bias** is the geometric mean of predicted / measured, less 1.
 * **one left out** is the median error that would be left if one factor per chip and quantity, fitted on all *other*
-  numbers of that chip, scaled each prediction: what calibrating a chip buys.
-* **missed** counts numbers beyond the tolerance that the group states, and numbers that cannot be predicted.
+  numbers of that chip, scaled each prediction: what calibrating a chip buys (or costs, where it says more than the
+  median).
+* **missed** counts numbers beyond the tolerance that the group states, and targets that cannot be predicted. What is
+  listed as not predicted, with its reason, is not counted.
 """
 
 ADDING = """\
@@ -159,9 +163,9 @@ def _coverage(rows: Sequence[Row]) -> str:
     said += "."
     _, wide, count = coverage(rows)
     said += (
-        f"\n\nWith the error of the model {wide} of {count} ({_share(wide / count)}) do. The error by kind of software,"
-        " over all chips, is the factor (in quadrature with the band) that a user may reckon with on a chip of their"
-        " own:\n\n"
+        f"\n\nWith the error of the model, told by other chips alone, {wide} of {count} ({_share(wide / count)}) do."
+        " The error by kind of software, over all chips, is a factor in quadrature with the band; 1.00 widens nothing."
+        " Where one chip is all there is, it says nothing of another:\n\n"
     )
     said += _table(
         ["software", "what that is", "error of the model", "numbers", "chips"],

@@ -67,6 +67,16 @@ def test_validate_as_annotations(foldsim: Foldsim, derived: Path) -> None:
     assert foldsim("profile", "validate", "phone-npu", "--format", "github").stdout == ""
 
 
+@pytest.mark.parametrize("kind", ["profile", "workload"])
+def test_a_file_that_cannot_be_read_is_no_finding(foldsim: Foldsim, kind: str) -> None:
+    """2 is for usage and unreadable input, also beside a file that is only wrong."""
+    Path("wrong.yaml").write_text("name: 1\n", encoding="utf-8")
+    assert foldsim(kind, "validate", "wrong.yaml").exit_code == 1
+    result = foldsim(kind, "validate", "wrong.yaml", "nofile.yaml")
+    assert result.exit_code == 2
+    assert "there is no such file" in result.stdout
+
+
 def test_unknown_formats_are_refused(foldsim: Foldsim) -> None:
     result = foldsim("profile", "validate", "phone-npu", "--format", "xml")
     assert result.exit_code == 2

@@ -16,7 +16,7 @@ def row(measured: float, profile: str = "chip", low: float = 80.0, high: float =
         "group": "g", "target": "t", "quantity": "latency", "device": "d", "scope": "core", "unit": "ms",
         "workload": "w", "profile": profile, "operating_point": "", "fold_factor": 1, "fold_layers": "none",
         "chunk_ms": 10.0, "measured_row": "", "measured_low": measured, "measured_high": measured, "predicted": 100.0,
-        "predicted_low": low, "predicted_high": high, "tolerance": None, "software": "tuned",
+        "predicted_low": low, "predicted_high": high, "tolerance": None, "software": "tuned", "chip": profile,
     }  # fmt: skip
     return Row(**{**given, **more})  # type: ignore[arg-type]
 

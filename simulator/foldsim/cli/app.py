@@ -403,7 +403,7 @@ def validate(
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 1 if a group misses its tolerance, or cannot be predicted.")
+        bool, typer.Option("--strict", help="Exit 1 if a target misses its tolerance or cannot be predicted.")
     ] = False,
     output: Annotated[
         Path | None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from foldsim.cli.guard import FINDINGS, say, stop
+from foldsim.cli.guard import FINDINGS, USAGE, say, stop
 from foldsim.data import Kind, resolve
 from foldsim.schema.findings import Finding, InputError, finding_dict, format_findings, format_github
 from foldsim.schema.reader import Document, read_yaml
@@ -16,11 +16,12 @@ FORMATS = ("text", "json", "github")
 
 
 def run_validate_files(kind: Kind, names: Sequence[str], strict: bool = False, output_format: str = "text") -> None:
-    """Check every file, print findings to stdout, and exit 1 if any is an error."""
+    """Check every file, print findings to stdout, and exit 1 if any is an error, 2 if a file cannot be read."""
     if output_format not in FORMATS:
         stop(f"error: --format {output_format!r} is not known; allowed: {', '.join(FORMATS)}")
     every: list[Finding] = []
     files = []
+    unreadable = False
     for name in names:
         path = resolve(kind, name)
         findings: Sequence[Finding]
@@ -28,6 +29,7 @@ def run_validate_files(kind: Kind, names: Sequence[str], strict: bool = False, o
             findings = _findings(kind, read_yaml(path), strict)
         except InputError as error:
             findings = error.findings
+            unreadable = unreadable or all(f.line is None for f in findings)
         errors = sum(f.severity == "error" for f in findings)
         warnings = len(findings) - errors
         every += findings
@@ -40,8 +42,8 @@ def run_validate_files(kind: Kind, names: Sequence[str], strict: bool = False, o
         print(json.dumps({"files": files, "findings": [finding_dict(f) for f in every]}, indent=2))
     elif output_format == "github" and every:
         print(format_github(every))
-    if any(file["errors"] for file in files):
-        raise typer.Exit(FINDINGS)
+    if unreadable or any(file["errors"] for file in files):
+        raise typer.Exit(USAGE if unreadable else FINDINGS)
 
 
 def _findings(kind: Kind, document: Document, strict: bool) -> Sequence[Finding]:

@@ -62,7 +62,10 @@ def run_validate(groups: Sequence[str], strict: bool, output: Path | None) -> No
 def model_error_words(rows: Sequence[Row]) -> str:
     """Coverage with the error of the model, and that error for each kind of software."""
     _, inside, count = coverage(rows)
-    told = [f"{e.software} {e.factor:.2f} ({e.rows_count} on {e.chips_count} chips)" for e in model_errors(rows)]
+    told = [
+        f"{e.software} {e.factor:.2f} ({e.rows_count} on {e.chips_count} chip{'s' * (e.chips_count != 1)})"
+        for e in model_errors(rows)
+    ]
     return (
         f"With the error of the model, as other chips tell it, {inside} ({percent(inside / count)}) do. It is a factor"
         f" by kind of software, in quadrature with the band: {', '.join(told)}."

@@ -71,7 +71,7 @@ def model_errors(rows: Sequence[Row]) -> list[ModelError]:
     found = []
     for software in dict.fromkeys(row.software for row in known):
         mine = [row for row in known if row.software == software]
-        chips = len({row.profile for row in mine})
+        chips = len({row.chip for row in mine})
         found.append(ModelError(software, chips, len(mine), math.exp(error_of(mine))))
     return found
 
@@ -85,9 +85,9 @@ def widened(rows: Sequence[Row]) -> Callable[[Row], tuple[float, float]]:
     errors: dict[tuple[str, str], float] = {}
 
     def error(row: Row) -> float:
-        key = row.profile, row.software
+        key = row.chip, row.software
         if key not in errors:
-            others = [other for other in known if other.profile != row.profile]
+            others = [other for other in known if other.chip != row.chip]
             alike = [other for other in others if other.software == row.software]
             errors[key] = error_of(alike if len(alike) >= FEWEST else others)
         return errors[key]

@@ -50,7 +50,7 @@ class Row:
         band, the error is within tolerance.
     tolerance : least and greatest predicted / measured that is allowed; None where nothing is promised.
     problem : why nothing is predicted; empty where something is.
-    software : kind of software that ran, for the error of the model; empty where none did.
+    software, chip : kind of software that ran (empty where none did) and hardware, for the error of the model.
     """
 
     group: str
@@ -76,6 +76,7 @@ class Row:
     why: str = ""
     problem: str = ""
     software: str = ""
+    chip: str = ""
 
     @property
     def is_range(self) -> bool:
@@ -231,6 +232,7 @@ def _row(group: Group, folder: Path, target: Target, m: Measurement) -> Row:
         why=m.why or "",
         problem=problem,
         software=str(target.software or group.software or ""),
+        chip=group.chip or _name(design.profile),
     )
 
 

@@ -177,6 +177,9 @@ class Group(Record):
     summary: Text = Field(description="What was measured, by whom; what the prediction includes.")
     scope: Scope | None = Field(default=None, description="What the numbers cover.")
     software: Software | None = Field(default=None, description=SOFTWARE_HELP)
+    chip: Text | None = Field(
+        default=None, description="The hardware, where several profiles describe one; the profile's name if left out."
+    )
     sources: dict[str, Source] = Field(min_length=1, description="Where the numbers come from, by key.")
     tolerance_ratio: dict[QuantityName, Share] = Field(
         default_factory=dict,
