@@ -184,6 +184,12 @@ def test_diff_shows_values_ratio_and_effect(foldsim: Foldsim) -> None:
     assert "The two have the same numbers." in foldsim("profile", "diff", "gap9", "gap9").stdout
 
 
+def test_diff_of_chips_that_are_built_differently_says_so(foldsim: Foldsim) -> None:
+    told = foldsim("profile", "diff", "stm32u575", "phone-npu", "--top", "1").stdout
+    assert "memories of A: sram, flash; B: vtcm, slc, dram" in " ".join(told.split())
+    assert "built differently" not in foldsim("profile", "diff", "stm32u575", "stm32l4r5", "--top", "1").stdout
+
+
 def test_diff_as_json(foldsim: Foldsim) -> None:
     told = json.loads(foldsim("profile", "diff", "phone-npu", "watch-npu", "--json").stdout)
     first = told["differences"][0]

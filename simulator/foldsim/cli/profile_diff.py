@@ -26,6 +26,10 @@ def run_diff(first: str, second: str, workload: str | None, top: int, as_json: b
     print(paragraph(f"A  {one.name}: {one.spec.title}"))
     print(paragraph(f"B  {other.name}: {other.spec.title}"))
     print("\n" + _powers(found, reference.name))
+    levels = [[level.name for level in profile.spec.memory_levels] for profile in (one, other)]
+    if levels[0] != levels[1]:
+        told = "; B: ".join(", ".join(names) for names in levels)
+        print(paragraph(f"The two are built differently (memories of A: {told}): one number at a time says little."))
     if not found.differences:
         print("\nThe two have the same numbers.")
         return
