@@ -129,19 +129,14 @@ def _curve(log_x: FloatArray, xs: Sequence[Number], ys: Sequence[Number]) -> Flo
     return curve
 
 
-def stream_ratio(ops: OpTable, units: Sequence[UnitParams], moved_bytes: FloatArray) -> FloatArray:
+def stream_ratio(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     """Share of the outermost level's bandwidth at which each op reads, (R, P) or (1, 1).
 
     A library that reads weights as they are stored reads runs of one reduction, ``k`` elements; short runs stream
     slower, and kernels for few rows differ from those for many. Between the points of the grid the ratio is linear in
-    log2 of run and rows. Element-wise ops may have a path of their own to activations that do not stay on the chip;
-    what they read of weights and state comes as for products. 1 for all other ops.
-
-    Parameters
-    ----------
-    moved_bytes : what each op exchanges with the outermost level (R, P).
+    log2 of run and rows. 1 for all other ops.
     """
-    if not any(u.stream_values or u.vector_stream_ratio for u in units):
+    if not any(u.stream_values for u in units):
         return np.ones((1, 1))
     rows = ops.matrix_rows
     ratio = np.ones(ops.live_bytes.shape)
@@ -157,13 +152,31 @@ def stream_ratio(ops: OpTable, units: Sequence[UnitParams], moved_bytes: FloatAr
                 for i in range(len(u.stream_rows))
             ]
             ratio[:rows][chosen] = _curve(log_m[chosen], u.stream_rows, by_rows)
-        if u.vector_stream_ratio:
-            kept = (ops.table_bytes + ops.state_read_bytes + ops.state_write_bytes)[rows:]
-            spilled = np.maximum(moved_bytes[rows:] - kept, 0.0) / np.maximum(moved_bytes[rows:], 1.0)
-            own = 1.0 / (1.0 + spilled * (1.0 / np.asarray(u.vector_stream_ratio[0]) - 1.0))
-            mine = ops.unit[rows:] == index
-            ratio[rows:][mine] = np.broadcast_to(own, ratio[rows:].shape)[mine]
     return ratio
+
+
+def outermost_bytes(ops: OpTable, units: Sequence[UnitParams], moved_bytes: FloatArray) -> FloatArray:
+    """Bytes that take as long at the outermost level's full rate as each op's do, (R, P).
+
+    Element-wise ops may have a path of their own, at a share of the rate, to activations that do not stay on the chip;
+    what they read of weights and state comes as for products.
+
+    Parameters
+    ----------
+    moved_bytes : what each op exchanges with the outermost level (R, P).
+    """
+    if not any(u.vector_stream_ratio for u in units):
+        return moved_bytes
+    rows = ops.matrix_rows
+    kept = (ops.table_bytes + ops.state_read_bytes + ops.state_write_bytes)[rows:]
+    more = per_op(
+        [1.0 / np.asarray((u.vector_stream_ratio or (1.0,))[0]) - 1.0 for u in units],
+        ops.unit[rows:],
+        moved_bytes.shape[1],
+    )
+    slower = moved_bytes.copy()
+    slower[rows:] += np.maximum(moved_bytes[rows:] - kept, 0.0) * more
+    return slower
 
 
 def dispatch_per_kernel(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
@@ -230,9 +243,11 @@ def times(
     level_s = []
     for index, level in enumerate(levels):
         rate: Number | FloatArray = level.bandwidth_bytes_per_s * level.bandwidth_efficiency_ratio
+        moved = traffic.served_by(index)
         if index == len(levels) - 1:
-            rate = rate * stream_ratio(ops, units, traffic.served_by(index))
-        level_s.append(traffic.served_by(index) / (rate * clock_ratio if level.core_clock else rate))
+            rate = rate * stream_ratio(ops, units)
+            moved = outermost_bytes(ops, units, moved)
+        level_s.append(moved / (rate * clock_ratio if level.core_clock else rate))
     dispatch_s = dispatch(ops, units) / clock_ratio
     largest = np.maximum(matrix_s, vector_s)
     total = matrix_s + vector_s
