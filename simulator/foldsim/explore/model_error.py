@@ -12,14 +12,12 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from foldsim.explore.validation import Row
+from foldsim.explore.validation import SAME, Row
 
 COVERAGE = 0.9
 """Share of the measurements that should lie in a band."""
 FEWEST = 8
 """Measurements of other chips from which an error is estimated for a kind of software of its own."""
-
-_SAME = 1.0e-9  # a measurement on the very end of a band is inside
 
 
 @dataclass(frozen=True)
@@ -111,4 +109,4 @@ def coverage(rows: Sequence[Row]) -> tuple[int, int, int]:
 
 def lies_in(row: Row, ends: tuple[float, float]) -> bool:
     """Whether a measured number lies in a band, its very ends included."""
-    return ends[0] * (1.0 - _SAME) <= row.measured_low <= ends[1] * (1.0 + _SAME)
+    return ends[0] * (1.0 - SAME) <= row.measured_low <= ends[1] * (1.0 + SAME)

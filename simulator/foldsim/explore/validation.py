@@ -35,7 +35,7 @@ FOLDING_MISSES = (
     " of it does not follow the weights: on a CPU the busy cores, on a chip that sleeps between chunks its idle power."
 )
 _DIGITS = 2  # of a published percentage
-_SAME = 1.0e-9  # a measurement on the very end of a band is inside
+SAME = 1.0e-9  # a measurement on the very end of a band is inside
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Row:
     @property
     def banded(self) -> bool:
         """The prediction has a band: some number that it rests on has a range."""
-        return self.predicted_high > self.predicted_low * (1.0 + _SAME)
+        return self.predicted_high > self.predicted_low * (1.0 + SAME)
 
     @property
     def inside(self) -> bool:
@@ -111,12 +111,12 @@ class Row:
             return self.in_range
         if not self.banded:
             return self._allowed
-        low, high = self.predicted_low * (1.0 - _SAME), self.predicted_high * (1.0 + _SAME)
+        low, high = self.predicted_low * (1.0 - SAME), self.predicted_high * (1.0 + SAME)
         return low <= self.measured_low <= high
 
     @property
     def _allowed(self) -> bool:
-        least, most = self.tolerance or (1.0 - _SAME, 1.0 + _SAME)
+        least, most = self.tolerance or (1.0 - SAME, 1.0 + SAME)
         return least <= 1.0 + self.error_ratio <= most
 
     @property

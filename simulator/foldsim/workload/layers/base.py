@@ -59,7 +59,8 @@ class Layer(Record):
         " (call_s).",
     )
     folded_framework_calls_count: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        default=None, description="The same where the layer is folded; framework_calls_count if left out."
+        default=None,
+        description="The same where the layer is folded; framework_calls_count, beside which it stands, if left out.",
     )
 
     @property
