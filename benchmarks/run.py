@@ -74,7 +74,6 @@ def throughput(runs: int) -> list[dict[str, Any]]:
     from foldsim import load_profile, load_workload
     from foldsim.explore.engine import run
     from foldsim.explore.space import DesignSpace
-    from foldsim.explore.variants import SetAxis
 
     workload = load_workload(WORKLOAD)
     rows = []
@@ -88,10 +87,10 @@ def throughput(runs: int) -> list[dict[str, Any]]:
             [profile],
             chunk_ms=[40.0 * i for i in range(1, 33)],
             fold=[1, 2, 4],
-            sets=[
-                SetAxis(f"profile.memory_levels.{inner}.capacity_bytes", capacities),
-                SetAxis("profile.memory_levels.dram.read_pj_per_byte", energies),
-            ],
+            sets={
+                f"profile.memory_levels.{inner}.capacity_bytes": capacities,
+                "profile.memory_levels.dram.read_pj_per_byte": energies,
+            },
         )
         points = len(run(space)["power_mw"])
         if points != 32 * 3 * 32 * 33:

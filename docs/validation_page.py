@@ -8,6 +8,7 @@ from pathlib import Path
 from foldsim import plotting
 from foldsim.cli.validate import measured_words, signed_percent, value_words
 from foldsim.explore.model_error import coverage, lies_in, model_errors, widened
+from foldsim.explore.provenance import origin
 from foldsim.explore.results import Results
 from foldsim.explore.validation import (
     FOLDING_MISSES,
@@ -15,8 +16,8 @@ from foldsim.explore.validation import (
     Row,
     all_groups,
     group_rows,
-    origin,
     quantity_name,
+    read_by,
     result_columns,
     summary,
     title_of,
@@ -113,7 +114,7 @@ def page(notice: str, fields: str) -> str:
 def picture(path: Path) -> None:
     """Draw the scatter of the page."""
     rows = [row for name in all_groups() for row in group_rows(name)]
-    results = Results(result_columns(rows), origin(all_groups(), ["validate"]))
+    results = Results(result_columns(rows), origin(read_by(all_groups()), ["validate"]))
     plotting.save(plotting.draw(results, KIND), path)
 
 

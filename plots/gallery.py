@@ -84,11 +84,10 @@ def rows_of(picture: Picture) -> Results:
 def _rows(picture: Picture) -> Results:
     from foldsim.explore.consistency import consistency_rows, paper_consistency
     from foldsim.explore.engine import run
-    from foldsim.explore.results import provenance
+    from foldsim.explore.provenance import origin, provenance
     from foldsim.explore.space import DesignSpace
-    from foldsim.explore.tipping import KEYS_LIMIT_TOKENS, METRICS, Pair
+    from foldsim.explore.tipping import KEYS_LIMIT_TOKENS, METRICS, pair_of, searched_chunks
     from foldsim.explore.tipping_rows import Question, tipping_columns
-    from foldsim.explore.variants import SetAxis
     from foldsim.hardware.profile import load_profile
     from foldsim.workload.workload import load_workload
 
@@ -96,11 +95,13 @@ def _rows(picture: Picture) -> Results:
     if picture.by == "validation":
         return Results(consistency_rows(paper_consistency(workload, profiles)))
     if picture.by == "tipping":
-        pairs = [Pair(workload.fold(2), workload, profile) for profile in profiles]
-        questions = [Question(p, "fold=2", "baseline", tuple(METRICS), p.check(), KEYS_LIMIT_TOKENS) for p in pairs]
+        pairs = [pair_of(workload.fold(2), workload, profile) for profile in profiles]
+        questions = [
+            Question(p, "fold=2", "baseline", tuple(METRICS), searched_chunks(p), KEYS_LIMIT_TOKENS) for p in pairs
+        ]
         origin = provenance(DesignSpace([workload], profiles), picture.command.split()[1:])
         return Results(tipping_columns(questions), origin)
-    sets = [SetAxis(*picture.varied)] if picture.varied else []
+    sets = dict([picture.varied]) if picture.varied else {}
     space = DesignSpace([workload], profiles, fold=picture.fold, by=picture.by, sets=sets)
     return Results(run(space), provenance(space, picture.command.split()[1:]))
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from foldsim.explore.changes import change
 from foldsim.explore.engine import run
 from foldsim.explore.space import DesignSpace
-from foldsim.explore.variants import SetAxis, apply_axis
 from foldsim.hardware.profile import load_profile
 from foldsim.plotting.style import styled
 from foldsim.workload.workload import Workload, load_workload
@@ -116,7 +116,7 @@ COMPARISONS = (
     Comparison(
         "augmented-memory",
         "Left context computed again with every chunk",
-        lambda w: _set(w, "workload.components.encoder.layers.emformer.left_context", "recomputed"),
+        lambda w: change(w, "workload.components.encoder.layers.emformer.left_context", "recomputed"),
         against_name="cached left context",
     ),
     Comparison(
@@ -138,25 +138,20 @@ COMPARISONS = (
 )
 
 
-def _set(workload: Workload, path: str, value: str) -> Workload:
-    """A workload with one value of its description changed."""
-    return apply_axis(workload, SetAxis(path, (value,)))[0]
-
-
 def _columns(workload: Workload, over: Axis, chunk_ms: float) -> Lines:
     """Metrics of a recogniser over the x axis of a figure."""
     fold = (workload.spec.folding.factor,) if workload.spec.folding else (1,)
     if over == "window":
         chunks: list[float] = [1000.0 * s for s in WINDOW_S]
-        sets = []
+        sets = {}
     else:
         chunks = [chunk_ms]
-        sets = [SetAxis("workload.streaming.left_context_tokens", LEFT_TOKENS)]
+        sets = {"workload.streaming.left_context_tokens": LEFT_TOKENS}
     if over == "cores":
-        sets = [
-            SetAxis("workload.streaming.left_context_tokens", (LEAN_LEFT_TOKENS,)),
-            SetAxis(f"profile.compute_units.{CPU_UNIT}.cores_count", CORES),
-        ]
+        sets = {
+            "workload.streaming.left_context_tokens": (LEAN_LEFT_TOKENS,),
+            f"profile.compute_units.{CPU_UNIT}.cores_count": CORES,
+        }
     profile = load_profile(CPU_PROFILE if over == "cores" else PROFILE)
     found = run(DesignSpace([workload], [profile], chunks, fold, sets=sets))
     return {name: np.asarray(found[name], dtype=float) for name in METRICS}

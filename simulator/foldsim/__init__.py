@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from foldsim._version import __version__
 
 if TYPE_CHECKING:
-    from foldsim.api import load_profile, load_workload, simulate, sweep
+    from foldsim.api import Design, design, evaluate, load_profile, load_workload, simulate, sweep
 
-__all__ = ["__version__", "load_profile", "load_workload", "simulate", "sweep"]
+__all__ = ["Design", "__version__", "design", "evaluate", "load_profile", "load_workload", "simulate", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

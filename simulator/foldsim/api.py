@@ -1,54 +1,90 @@
-"""The Python interface: load, simulate, sweep."""
+"""The Python interface: load, simulate, sweep, and single designs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from foldsim.explore.design_file import sampling_of
+from foldsim.explore.changes import Scalar
+from foldsim.explore.design import Design, resolve
+from foldsim.explore.design_file import build_space, read_numbers
+from foldsim.explore.design_list import evaluate as evaluate_designs
 from foldsim.explore.engine import run
-from foldsim.explore.results import Results, provenance
+from foldsim.explore.provenance import origin, provenance
+from foldsim.explore.results import Results
+from foldsim.explore.sampling import sampling_of
 from foldsim.explore.simulation import Simulation, explain
-from foldsim.explore.space import DesignSpace, FoldOptions, SpaceError, parse_numbers
-from foldsim.explore.variants import Scalar, SetAxis
 from foldsim.hardware.profile import Profile, load_profile
-from foldsim.workload.compression_text import parse_compression
+from foldsim.workload.compression import Compression
 from foldsim.workload.workload import Workload, load_workload
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["load_profile", "load_workload", "simulate", "sweep"]
+__all__ = ["Design", "design", "evaluate", "load_profile", "load_workload", "simulate", "sweep"]
 
 WorkloadLike = Workload | str | Path
 ProfileLike = Profile | str | Path
 
 
-def _workload(given: WorkloadLike) -> Workload:
-    return given if isinstance(given, Workload) else load_workload(given)
+def design(
+    workload: WorkloadLike,
+    profile: ProfileLike,
+    chunk_ms: float | None = None,
+    *,
+    fold: int | None = None,
+    fold_layers: str | None = None,
+    fold_scope: str | None = None,
+    fold_heads: str | None = None,
+    compress: str | Sequence[Compression] | None = None,
+    policy: str | None = None,
+    placement: str = "auto",
+    sets: Mapping[str, Scalar] | None = None,
+) -> Design:
+    """Resolve one design: what is not given is the workload's or the profile's own.
+
+    Parameters
+    ----------
+    workload, profile : loaded objects, shipped names or paths.
+    chunk_ms : chunk duration [ms].
+    fold : folding factor N; 1 is the unfolded baseline. ``fold_layers``, ``fold_scope``, ``fold_heads`` as
+        :meth:`Workload.fold` takes them.
+    compress : weight transformations as ``--compress`` takes them, or records.
+    policy : ``race-to-idle``, ``slowest-real-time`` or the name of an operating point.
+    placement : ``auto``, ``dram`` or ``pinned:COMPONENT,...``.
+    sets : path -> value: values to change, as ``--set`` takes them.
+
+    Raises
+    ------
+    DesignError
+        With every reason why the design cannot be evaluated.
+    """
+    return resolve(
+        workload if isinstance(workload, Workload) else load_workload(workload),
+        profile if isinstance(profile, Profile) else load_profile(profile),
+        None if chunk_ms is None else read_numbers(chunk_ms, "chunk_ms")[0],
+        fold=None if fold is None else int(read_numbers(fold, "fold", whole=True)[0]),
+        fold_layers=fold_layers,
+        fold_scope=fold_scope,
+        fold_heads=fold_heads,
+        compress=compress,
+        policy=policy,
+        placement=placement,
+        changes=sets,
+    )
 
 
-def _profile(given: ProfileLike) -> Profile:
-    return given if isinstance(given, Profile) else load_profile(given)
+def evaluate(designs: Sequence[Design]) -> pd.DataFrame:
+    """Evaluate any designs; one row each, in their order, with the columns of :func:`sweep`.
 
-
-def _numbers(given: object, what: str, whole: bool = False) -> list[float]:
-    """A number, a sequence of numbers, or text such as ``40:160:40`` as a list."""
-    if isinstance(given, str):
-        return parse_numbers(given, what, whole)
-    items: list[Any] = list(given) if isinstance(given, Iterable) else [given]
-    numbers = [float(x) if isinstance(x, (int, float, np.number)) and not isinstance(x, bool) else None for x in items]
-    for item, value in zip(items, numbers, strict=True):
-        if value is None or (whole and value % 1):
-            raise SpaceError([f"{what}: {item!r} is no {'whole number' if whole else 'number'}"])
-    return [value for value in numbers if value is not None]
-
-
-def _many(given: object) -> list[object]:
-    return list(given) if isinstance(given, (list, tuple)) else [given]
+    >>> pair = [design("emformer-rnnt-base", "phone-npu", 160, fold=n) for n in (1, 2)]
+    >>> evaluate(pair)["fold_factor"].tolist()
+    [1, 2]
+    """
+    items = {id(item): item for each in designs for item in each.inputs}
+    ordered = sorted(items.values(), key=lambda item: isinstance(item, Profile))
+    return Results(evaluate_designs(designs), origin(ordered, ["python"])).to_frame()
 
 
 def simulate(
@@ -67,40 +103,20 @@ def simulate(
     Parameters
     ----------
     workload, profile : loaded objects, shipped names or paths. Fold with ``workload.fold(factor=2)``.
-    chunk_ms : chunk duration [ms]; the workload's own by default.
-    policy : ``race-to-idle``, ``slowest-real-time`` or the name of an operating point; the profile's own by default.
-    placement : ``auto``, ``dram`` or ``pinned:COMPONENT,...``.
-    sample : joint samples of every ranged number, for the ``..._sampled_...`` totals; drawn by ``method`` (``lhs``,
+    chunk_ms, policy, placement : as for :func:`design`.
+    sample : joint samples of every ranged value, for the ``..._sampled_...`` totals; drawn by ``method`` (``lhs``,
         ``sobol`` or ``random``) from ``seed``.
 
     Raises
     ------
-    SpaceError
-        If the chunk is no multiple of the token, the profile lacks the precision, and so on; lists every reason.
+    DesignError
+        If the chunk is not a multiple of the token, the profile lacks the precision, and so on; with every reason.
 
     >>> simulate("emformer-rnnt-base", "phone-npu", chunk_ms=160).totals["realtime"]
     True
     """
-    chosen, chip = _workload(workload), _profile(profile)
-    chunk = (
-        chosen.spec.streaming.chunk_tokens * chosen.spec.token_ms
-        if chunk_ms is None
-        else _numbers(chunk_ms, "chunk_ms")[0]
-    )
-    factor = chosen.spec.folding.factor if chosen.spec.folding else 1
-    own = chosen.spec.compression
-    return explain(
-        DesignSpace(
-            [chosen],
-            [chip],
-            [chunk],
-            [factor],
-            policy=policy,
-            placement=placement,
-            compress=[own],
-            sampling=sampling_of(sample, method, seed),
-        )
-    )
+    chosen = design(workload, profile, chunk_ms, policy=policy, placement=placement)
+    return explain(chosen, sampling_of(sample, method, seed))
 
 
 def sweep(
@@ -125,6 +141,7 @@ def sweep(
 
     Parameters
     ----------
+    chunk_ms, fold : numbers, or text such as ``40:160:40`` and ``1,2``; each workload's usual ones if not given.
     compress : compressions, one design each, as ``--compress`` takes them: ``["none", "joiner=int4-g32"]``. None: none,
         and the workload's own.
     sets : path -> values, as ``--set`` takes them: ``{"profile.memory_levels.dram.read_pj_per_byte": [60, 80]}``.
@@ -133,20 +150,26 @@ def sweep(
 
     Raises
     ------
-    SpaceError, SetError
-        If something cannot be swept; lists every reason.
+    DesignError
+        If something cannot be swept; with every reason.
     """
-    space = DesignSpace(
-        [_workload(w) for w in _many(workloads)],  # type: ignore[arg-type]
-        [_profile(p) for p in _many(profiles)],  # type: ignore[arg-type]
-        None if chunk_ms is None else _numbers(chunk_ms, "chunk_ms"),
-        None if fold is None else [int(n) for n in _numbers(fold, "fold", whole=True)],
-        fold_options=FoldOptions(fold_layers, fold_scope, fold_heads),
-        policy=policy,
-        placement=placement,
-        by=by,
-        sampling=sampling_of(sample, method, seed),
-        sets=[SetAxis(path, tuple(values)) for path, values in (sets or {}).items()],
-        compress=None if compress is None else [parse_compression(str(text)) for text in _many(compress)],
+    space = build_space(
+        {
+            "workloads": workloads,
+            "profiles": profiles,
+            "chunk_ms": chunk_ms,
+            "fold": fold,
+            "fold_layers": fold_layers,
+            "fold_scope": fold_scope,
+            "fold_heads": fold_heads,
+            "compress": compress,
+            "policy": policy,
+            "placement": placement,
+            "sets": sets,
+            "by": by,
+            "sample": sample,
+            "method": method,
+            "seed": seed,
+        }
     )
     return Results(run(space), provenance(space, ["python"])).to_frame()

@@ -37,7 +37,7 @@ def test_simulate_prints_a_page_of_at_most_120_columns(foldsim: Foldsim) -> None
     ("arguments", "told"),
     [
         (("--chunk-ms", "45", "--fold", "3"), "N = 3 does not divide"),
-        (("--chunk-ms", "45", "--fold", "3"), "45 ms is no multiple"),
+        (("--chunk-ms", "45", "--fold", "3"), "45 ms is not a multiple"),
         (("--fold", "0"), "at least 1"),
         (("--fold-layers", "1-3"), "need --fold N"),
         (("--set", "profile.system.idle_mw=1,2"), "use foldsim sweep"),

@@ -180,7 +180,7 @@ def test_bad_options_say_what_is_allowed_and_leave_nothing_behind(
 
 def test_all_bad_options_are_told_at_once(foldsim: Foldsim) -> None:
     result = foldsim("sweep", "--chunk-ms", "50", "--fold", "3", "--policy", "fast", "--by", "layer")
-    for told in ("50 ms", "--fold 3", "'fast'", "'layer'"):
+    for told in ("50 ms", "--fold: 3", "'fast'", "'layer'"):
         assert told in result.stderr
 
 

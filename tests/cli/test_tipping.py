@@ -115,13 +115,13 @@ def test_printed_rows_are_those_of_a_file(foldsim: Foldsim, tmp_path: Path) -> N
         (("--variant", "fold=3", "--variant", "attention=favr"), "did you mean 'favor'"),
         (("--variant", "fold=3"), "allowed: N = 1, 2, 4, 8"),
         (("--against", "emformer-rnnt"), "did you mean 'emformer-rnnt-base'"),
-        (("--chunk-ms", "45"), "no multiple of the 40 ms token"),
+        (("--chunk-ms", "45"), "not a multiple of the 40 ms token"),
         (("--max-keys", "20"), "has as many already"),
         (("--format", "xml"), "allowed: table, csv, jsonl"),
         (("--format", "csv", "-o", "t.csv"), "the suffix of the file picks the format"),
         (("-o", "t.txt"), ".csv, .jsonl, .parquet"),
         (("--set", "profile.system.idle_mw=1,2"), "takes one value"),
-        (("--policy", "fast"), "no policy or operating point"),
+        (("--policy", "fast"), "neither a policy nor an operating point"),
         (("--placement", "pinned:joinr"), "cannot pin 'joinr'"),
     ],
 )
@@ -135,9 +135,9 @@ def test_refusals(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ...], 
 def test_every_problem_at_once(foldsim: Foldsim) -> None:
     result = foldsim("tipping-point", "emformer-rnnt-base", "phone-npu", "gap9", "--chunk-ms", "45", "--policy", "fast")
     assert result.exit_code == 2
-    assert "45 ms is no multiple" in result.stderr
-    assert "profile phone-npu has no policy" in result.stderr
-    assert "profile gap9 has no policy" in result.stderr
+    assert "45 ms is not a multiple" in result.stderr
+    assert "nor an operating point of phone-npu" in result.stderr
+    assert "nor an operating point of gap9" in result.stderr
 
 
 def test_what_cannot_be_folded_says_what_to_ask_instead(foldsim: Foldsim) -> None:

@@ -98,7 +98,7 @@ def test_diff_of_two_workloads(foldsim: Foldsim, data_dir: Path) -> None:
         (("emformer-rnnt-base",), "give two workloads, or one and --variant"),
         (("emformer-rnnt-base", "emformer-rnnt-bass"), "did you mean 'emformer-rnnt-base'"),
         (("emformer-rnnt-base", "--variant", "fold=3"), "does not divide"),
-        (("emformer-rnnt-base", "--variant", "fold=2", "--chunk-ms", "45"), "45 ms is no multiple"),
+        (("emformer-rnnt-base", "--variant", "fold=2", "--chunk-ms", "45"), "45 ms is not a multiple"),
     ],
 )
 def test_diff_refuses(foldsim: Foldsim, arguments: tuple[str, ...], told: str) -> None:

@@ -412,12 +412,12 @@ def test_quantities_are_those_of_the_columns(emformer, load_profile, fit):
             'c, emformer-rnnt-base, 160, 1.5, fast, "3", 99\nd, "emformer-rnnt-base", 160, 1, fast, nan, \n'
             "e, emformer-rnnt-base, 160, 1, fast, 3,\n",
             {
-                (4, 24): "no multiple of the 40 ms token",
+                (4, 24): "not a multiple of the 40 ms token",
                 (5, 29): "N = 3",
                 (6, 29): "fold_factor is '1.5'",
                 (6, 45): "uncertainty_ratio is '99'",
                 (7, 40): "power_mw is 'nan'",
-                (8, 32): "no policy or operating point 'fast'",
+                (8, 32): "'fast' is neither a policy nor an operating point",
             },
         ),
     ],

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from foldsim.explore.changes import change
 from foldsim.explore.engine import run
 from foldsim.explore.profile_diff import profile_diff, reference_workload
 from foldsim.explore.space import DesignSpace
-from foldsim.explore.variants import SetAxis, apply_axis
 from foldsim.hardware.profile import from_document
 from foldsim.schema.quantity import Quantity
 
@@ -39,7 +39,7 @@ def test_equal_profiles_do_not_differ(emformer, load_profile):
 
 def test_one_changed_number_has_the_whole_effect(emformer, load_profile):
     phone = load_profile("phone-npu")
-    (changed,) = apply_axis(phone, SetAxis("profile.memory_levels.dram.read_pj_per_byte", (40.0,)))
+    changed = change(phone, "profile.memory_levels.dram.read_pj_per_byte", 40.0)
     found = profile_diff(phone, changed, emformer)
     (only,) = found.differences
     assert only.path == "memory_levels.dram.read_pj_per_byte"
@@ -53,7 +53,7 @@ def test_each_effect_is_that_of_a_set(emformer, load_profile):
     found = by_path(profile_diff(phone, watch, emformer))
     before = mean_power(emformer, phone)
     for path in ("system.busy_mw", "compute_units.npu.overlap_ratio", "memory_levels.dram.bandwidth_gb_per_s"):
-        (variant,) = apply_axis(phone, SetAxis(f"profile.{path}", (found[path].second.value,)))
+        variant = change(phone, f"profile.{path}", found[path].second.value)
         assert found[path].effect_ratio == pytest.approx(mean_power(emformer, variant) / before - 1.0), path
 
 
@@ -120,7 +120,7 @@ def test_what_follows_from_a_type_of_dram_is_told_where_it_acts(emformer, tmp_pa
 
 
 def test_what_cannot_be_evaluated_is_compared_all_the_same(emformer, load_profile):
-    fp32 = apply_axis(emformer, SetAxis("workload.precision.activations", ("fp32",)))[0]
+    fp32 = change(emformer, "workload.precision.activations", "fp32")
     found = profile_diff(load_profile("phone-npu"), load_profile("watch-npu"), fp32)
     assert (found.first_mw, found.second_mw, found.designs) == (None, None, 0)
     assert "does not compute in fp32" in found.problem

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from foldsim.api import simulate, sweep
 from foldsim.explore import engine
-from foldsim.explore.space import DesignSpace, parse_set
+from foldsim.explore.changes import parse_set
+from foldsim.explore.space import DesignSpace
 from foldsim.hardware.profile import from_document
 from foldsim.model.evaluate import evaluate
 from foldsim.schema import InputError
@@ -27,7 +28,7 @@ ENERGIES = ("_pj", "_pj_per_byte", "_pj_per_mac", "_mw", "_uj", "_uw_per_mhz_v2"
 def run(workloads, profiles, sets=(), chunk_ms=CHUNKS_MS, fold=(1, 2), **options):
     """Columns of a sweep; single workloads and profiles stand for lists of one."""
     some, chips = (x if isinstance(x, (list, tuple)) else [x] for x in (workloads, profiles))
-    return engine.run(DesignSpace(some, chips, chunk_ms, fold, sets=[parse_set(s) for s in sets], **options))
+    return engine.run(DesignSpace(some, chips, chunk_ms, fold, sets=dict(parse_set(s) for s in sets), **options))
 
 
 def assert_same(found, expected, rel=0.0, columns=None):
@@ -317,12 +318,12 @@ STACKED = [(name, sets) for name, every in STACKED_SETS.items() for sets in ever
 def test_stacked_axes_equal_variants_one_by_one(emformer, load_profile, name, sets, policy):
     """A product of `--set` axes gives what each combination gives alone."""
     profile = load_profile(name)
-    axes = [parse_set(s) for s in sets]
+    axes = dict(parse_set(s) for s in sets)
     together = run(emformer, profile, sets, policy=policy)
-    workload_first = sorted(axes, key=lambda axis: axis.target != "workload")
+    workload_first = sorted(axes, key=lambda path: not path.startswith("workload"))
     at = 0
-    for values in product(*(axis.values for axis in workload_first)):
-        single = [f"{axis.path}={value}" for axis, value in zip(workload_first, values, strict=True)]
+    for values in product(*(axes[path] for path in workload_first)):
+        single = [f"{path}={value}" for path, value in zip(workload_first, values, strict=True)]
         alone = run(emformer, profile, single, policy=policy)
         rows = len(alone["chunk_ms"])
         assert_same({n: v[at : at + rows] for n, v in together.items()}, alone, rel=1e-12)

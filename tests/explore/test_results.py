@@ -16,18 +16,19 @@ import pytest
 
 from foldsim import __version__
 from foldsim.api import sweep
+from foldsim.explore.changes import parse_set
 from foldsim.explore.columns import columns
 from foldsim.explore.engine import run
+from foldsim.explore.provenance import provenance
 from foldsim.explore.results import (
     ResultError,
     Results,
     check_suffix,
-    provenance,
     read_results,
     write_atomically,
     write_results,
 )
-from foldsim.explore.space import DesignSpace, parse_set
+from foldsim.explore.space import DesignSpace
 
 HAVE_PYARROW = importlib.util.find_spec("pyarrow") is not None
 needs_pyarrow = pytest.mark.skipif(not HAVE_PYARROW, reason="pyarrow is an extra: pip install 'foldsim[parquet]'")
@@ -38,7 +39,7 @@ SETS = ("workload.precision.weights=int4,int8", "profile.memory_levels.dram.read
 @pytest.fixture(scope="module")
 def space(emformer, load_profile):
     phone, watch = load_profile("phone-npu"), load_profile("watch-npu")
-    return DesignSpace([emformer], [phone, watch], (40.0, 160.0), (1, 2), sets=[parse_set(s) for s in SETS])
+    return DesignSpace([emformer], [phone, watch], (40.0, 160.0), (1, 2), sets=dict(parse_set(s) for s in SETS))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def results(space):
 @pytest.mark.parametrize("by", ["total", "component", "op"])
 def test_what_is_written_is_read(tmp_path, emformer, load_profile, suffix, by):
     """Every column, every bit of every number, kinds of values and provenance."""
-    axes = [parse_set(s) for s in SETS]
+    axes = dict(parse_set(s) for s in SETS)
     space = DesignSpace([emformer], [load_profile("phone-npu")], (40.0,), (1, 2), sets=axes, by=by)
     results = Results(run(space), provenance(space, ["sweep"]))
     path = tmp_path / f"r{suffix}"
@@ -107,7 +108,18 @@ def test_provenance_says_where_results_come_from(space, results, emformer):
     ]
     assert [i["sha256"] for i in origin["inputs"]] == [x.sha256 for x in (*space.workloads, *space.profiles)]
     assert origin["inputs"][0]["file"] == "emformer-rnnt-base.yaml"
-    assert sorted(origin) == ["arguments", "foldsim_version", "inputs"]
+    assert not any("data" in i for i in origin["inputs"])  # shipped: name and hash say it all
+    assert origin["space"] == {
+        "workloads": ["emformer-rnnt-base"],
+        "profiles": ["phone-npu", "watch-npu"],
+        "chunk_ms": [40.0, 160.0],
+        "fold": [1, 2],
+        "sets": {
+            "workload.precision.weights": ["int4", "int8"],
+            "profile.memory_levels.dram.read_pj_per_byte": [0.1, 80],
+        },
+    }
+    assert sorted(origin) == ["arguments", "foldsim_version", "inputs", "space"]
 
 
 def test_the_hash_is_of_the_file(emformer):

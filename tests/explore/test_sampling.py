@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from foldsim import units as u
 from foldsim.explore import engine
+from foldsim.explore.axes import DesignError
+from foldsim.explore.changes import parse_set
 from foldsim.explore.sampling import METHODS, Sampling, _between, cause, draw, quantile
-from foldsim.explore.space import DesignSpace, SpaceError, parse_set
+from foldsim.explore.space import DesignSpace
 from foldsim.hardware.coefficients import SPEEDS
 from foldsim.hardware.numbers import numbers_by_name
 from foldsim.model.power import latency_band, schedule
@@ -29,7 +31,7 @@ BANDS = {
 
 
 def run(workload, profile, sampling=None, chunk_ms=CHUNKS_MS, fold=(1, 2), sets=(), **options):
-    axes = [parse_set(text) for text in sets]
+    axes = dict(parse_set(text) for text in sets)
     return engine.run(DesignSpace([workload], [profile], chunk_ms, fold, sets=axes, sampling=sampling, **options))
 
 
@@ -134,8 +136,8 @@ def test_each_sample_is_what_a_profile_with_those_numbers_gives(emformer, load_p
 
     monkeypatch.setattr(engine, "band_columns", keep)
     space = DesignSpace([emformer], [profile], CHUNKS_MS, (1, 2), sampling=sampling)
-    plan = engine.plan_for(space, emformer.spec, (), profile)
-    engine._sampled(space, plan, np.arange(len(plan.chunk_ms)))
+    batch = engine.batch_of(space.common(emformer, profile), CHUNKS_MS, (1, 2))
+    engine.sampled_columns(batch, np.arange(len(batch.points)), sampling)
 
     shares = {}
     real = Sampling.shares
@@ -363,10 +365,10 @@ def test_widening_the_only_range_never_narrows_a_sampled_band(emformer, load_pro
 
 
 def test_refusals_say_what_is_allowed(emformer, load_profile):
-    with pytest.raises(SpaceError) as caught:
+    with pytest.raises(DesignError) as caught:
         run(emformer, load_profile("gap9"), Sampling(3, "dice", -1), by="op")
-    told = "\n".join(caught.value.problems)
-    for part in ("20 to 1,000,000", "lhs, sobol, random", "--seed -1", "leave out --by op"):
+    told = str(caught.value)
+    for part in ("20 to 1,000,000", "lhs, sobol, random", "seed: -1", "leave out by op"):
         assert part in told
-    with pytest.raises(SpaceError, match="samples; at most"):
+    with pytest.raises(DesignError, match="samples; at most"):
         run(emformer, load_profile("gap9"), Sampling(1_000_000), chunk_ms=[40.0 * i for i in range(1, 60)])

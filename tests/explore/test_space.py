@@ -6,9 +6,11 @@ import pytest
 
 import foldsim
 from foldsim.api import sweep
+from foldsim.explore.axes import DesignError, parse_numbers
+from foldsim.explore.changes import SetError, changed_document, parse_set, target_of
+from foldsim.explore.design_checks import is_multiple
 from foldsim.explore.design_file import build_space, read_design
-from foldsim.explore.space import DesignSpace, FoldOptions, SpaceError, is_multiple, parse_numbers, parse_set
-from foldsim.explore.variants import SetAxis, SetError, changed_document
+from foldsim.explore.space import DesignSpace
 from foldsim.schema import InputError
 
 
@@ -29,7 +31,7 @@ from foldsim.schema import InputError
 )
 def test_lists_and_ranges_are_read(text, expected):
     """In the order given, each value once; a range includes its end where a step reaches it."""
-    assert parse_numbers(text, "--chunk-ms") == expected
+    assert parse_numbers(text, "chunk_ms") == expected
 
 
 @pytest.mark.parametrize(
@@ -55,16 +57,17 @@ def test_lists_and_ranges_are_read(text, expected):
     ],
 )
 def test_what_is_no_list_of_numbers_is_refused(text, said):
-    with pytest.raises(SpaceError, match=said) as caught:
-        parse_numbers(text, "--chunk-ms")
-    assert "--chunk-ms" in str(caught.value)
+    with pytest.raises(DesignError, match=said) as caught:
+        parse_numbers(text, "chunk_ms")
+    assert str(caught.value).startswith("chunk_ms: ")
+    assert caught.value.as_options() == ["--chunk-ms: " + str(caught.value).removeprefix("chunk_ms: ")]
 
 
 def test_factors_are_whole():
-    assert parse_numbers("1,2,4", "--fold", whole=True) == [1, 2, 4]
-    assert parse_numbers("1:3", "--fold", whole=True) == [1, 2, 3]
-    with pytest.raises(SpaceError, match="whole numbers"):
-        parse_numbers("1.5", "--fold", whole=True)
+    assert parse_numbers("1,2,4", "fold", whole=True) == [1, 2, 4]
+    assert parse_numbers("1:3", "fold", whole=True) == [1, 2, 3]
+    with pytest.raises(DesignError, match="whole numbers"):
+        parse_numbers("1.5", "fold", whole=True)
 
 
 @pytest.mark.parametrize(
@@ -83,24 +86,25 @@ def test_factors_are_whole():
     ],
 )
 def test_sets_are_read(text, path, values):
-    axis = parse_set(text)
-    assert (axis.path, axis.values) == (path, values)
-    assert [type(v) for v in axis.values] == [type(v) for v in values]
-    assert axis.target == path.split(".")[0]
-    assert axis.keys == path.split(".")[1:]
+    found, chosen = parse_set(text)
+    assert (found, chosen) == (path, values)
+    assert [type(v) for v in chosen] == [type(v) for v in values]
+    assert target_of(found) == path.split(".")[0]
 
 
 def test_a_range_of_a_set_may_start_at_zero():
     """Zero is a number like any other there: `idle_mw` may be 0."""
-    assert parse_set("profile.system.idle_mw=0:2:1").values == (0.0, 1.0, 2.0)
+    assert parse_set("profile.system.idle_mw=0:2:1")[1] == (0.0, 1.0, 2.0)
 
 
 @pytest.mark.parametrize(
     "text", ["", "profile.a", "=3", "profile.a=", "profile.a= ", "profile=3", "chip.a=3", "workload=1"]
 )
 def test_sets_that_cannot_be_read_say_how_to_write_them(text):
-    with pytest.raises(SpaceError, match="--set"):
+    with pytest.raises(DesignError) as caught:
         parse_set(text)
+    assert caught.value.as_options()[0].startswith("--set: ")
+    assert caught.value.problems[0].path == ("sets",)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +128,13 @@ def test_every_problem_of_a_space_is_listed_at_once(emformer, load_profile, chan
     space = DesignSpace(
         [fp32], [load_profile("phone-npu")], (50.0, 160.0, 70.0), (1, 3), policy="turbo", placement="cloud", by="layer"
     )
-    with pytest.raises(SpaceError) as caught:
+    with pytest.raises(DesignError) as caught:
         space.check()
-    problems = caught.value.problems
+    problems = str(caught.value).splitlines()
     expected = [
         ("chunk of 50 ms", "40 ms or 80 ms"),
         ("chunk of 70 ms", "40 ms or 80 ms"),
-        ("--fold 3", "N = 1, 2, 4, 8"),
+        ("fold: 3", "N = 1, 2, 4, 8"),
         ("'turbo'", "race-to-idle, slowest-real-time, low, mid, nominal"),
         ("does not compute in fp32", "int4, int8, int16, fp16"),
         ("'cloud'", "auto, dram, pinned:COMPONENT"),
@@ -150,7 +154,7 @@ def order_of(needles):
 
 def test_pinning_what_is_not_there_lists_what_is(emformer, load_profile):
     space = DesignSpace([emformer], [load_profile("phone-npu")], placement="pinned:joiner,decoder")
-    with pytest.raises(SpaceError, match=r"cannot pin 'decoder'.*front_end, encoder, predictor, joiner"):
+    with pytest.raises(DesignError, match=r"cannot pin 'decoder'.*front_end, encoder, predictor, joiner"):
         space.check()
 
 
@@ -164,9 +168,9 @@ def test_options_and_names_are_checked_together(tmp_path):
         "fold_scope": "everything",
         "sets": ["speed=3"],
     }
-    with pytest.raises(SpaceError) as caught:
+    with pytest.raises(DesignError) as caught:
         build_space(options, ["emformer-rnnt-base"], ["phone-npu"])
-    said = caught.value.problems
+    said = str(caught.value).splitlines()
     for needle in ("'emformer-rnnt-base'", "phone-npu", "'fast'", "'half'", "'everything'", "speed=3"):
         assert sum(needle in problem for problem in said) >= 1, needle
     assert len(said) == 6
@@ -182,25 +186,25 @@ def test_defaults_of_a_space():
 
 def test_a_set_given_twice_is_refused():
     options = {"sets": ["profile.system.idle_mw=1", "profile.system.idle_mw=2"]}
-    with pytest.raises(SpaceError, match="given twice"):
+    with pytest.raises(DesignError, match="given twice"):
         build_space(options, ["emformer-rnnt-base"], ["phone-npu"])
 
 
 def test_a_design_that_is_too_large_is_refused(emformer, load_profile):
-    axes = [SetAxis(f"profile.system.{name}", tuple(range(1, 10_001))) for name in ("idle_mw", "busy_mw")]
-    with pytest.raises(SpaceError, match="at most 50,000,000"):
+    axes = {f"profile.system.{name}": tuple(range(1, 10_001)) for name in ("idle_mw", "busy_mw")}
+    with pytest.raises(DesignError, match="at most 50,000,000"):
         DesignSpace([emformer], [load_profile("phone-npu")], (160.0,), (1,), sets=axes).check()
 
 
 @pytest.mark.parametrize("factor", [0, -2])
 def test_factors_below_one_are_refused(emformer, factor):
-    with pytest.raises((SpaceError, InputError), match=r"fold|factor"):
+    with pytest.raises((DesignError, InputError), match=r"fold|factor"):
         sweep(emformer, "phone-npu", [160], [factor])
 
 
 @pytest.mark.parametrize("chunks", [[float("nan")], [float("inf")], [0.0], [-160.0], []])
 def test_chunks_that_are_no_durations_are_refused(emformer, chunks):
-    with pytest.raises(SpaceError, match="chunk"):
+    with pytest.raises(DesignError, match="chunk"):
         sweep(emformer, "phone-npu", chunks, [1])
 
 
@@ -213,18 +217,18 @@ def test_chunks_that_are_no_durations_are_refused(emformer, chunks):
         ({"policy": "turbo"}, "turbo"),
         ({"placement": "pinned:nobody"}, "nobody"),
         ({"by": "layer"}, "layer"),
-        ({"sets": {"chip.x": [1]}}, "--set"),
+        ({"sets": {"chip.x": [1]}}, "sets chip.x"),
     ],
 )
 def test_wrong_arguments_in_python_are_space_errors(emformer, options, said):
-    with pytest.raises(SpaceError, match=said):
+    with pytest.raises(DesignError, match=said):
         sweep(emformer, "phone-npu", [160], [1, 2], **options)
 
 
 def test_a_space_without_workloads_or_profiles_is_refused(emformer):
-    with pytest.raises(SpaceError):
+    with pytest.raises(DesignError):
         sweep([], "phone-npu", [160], [1])
-    with pytest.raises(SpaceError):
+    with pytest.raises(DesignError):
         sweep(emformer, [], [160], [1])
 
 
@@ -253,7 +257,7 @@ def test_list_items_are_found_by_name_or_index(load_profile):
     [
         ("profile.memory_levels.drm.read_pj_per_byte", 60, "did you mean 'dram'"),
         ("profile.memory_levels.dram.read_pj", 60, "read_pj"),
-        ("profile.memory_levels.7.read_pj_per_byte", 60, "nothing called '7'"),
+        ("profile.memory_levels.7.read_pj_per_byte", 60, "'7' not found"),
         ("profile.memory_levels.dram", 60, "whole section"),
         ("profile.name.first", 1, "plain value"),
         ("profile.memory_levels.dram.read_pj_per_byte", "cheap", "cheap"),
@@ -323,8 +327,8 @@ by: component
     space = build_space(read_design(path), [], [])
     assert list(space.chunks(space.workloads[0].spec)) == [40, 80, 120, 160]
     assert space.fold == [1, 4]
-    assert space.fold_options == FoldOptions("1-10")
-    assert [(a.path, a.values) for a in space.sets] == [("profile.system.idle_mw", (0, 3))]
+    assert space.folding(space.workloads[0].spec, 4).layers == "1-10"
+    assert space.sets == {"profile.system.idle_mw": (0, 3)}
     assert space.by == "component"
     assert space.point_count() == 16
 

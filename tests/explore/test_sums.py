@@ -11,8 +11,9 @@ import pytest
 from foldsim.api import simulate
 from foldsim.explore import engine
 from foldsim.explore.breakdown import op_activity, op_terms, system_terms
+from foldsim.explore.changes import parse_set
 from foldsim.explore.columns import columns
-from foldsim.explore.space import DesignSpace, FoldOptions, parse_set
+from foldsim.explore.space import DesignSpace
 from foldsim.model.energy import busy_terms
 from foldsim.model.power import chunk_terms
 from foldsim.workload.compression_text import parse_compression
@@ -32,7 +33,7 @@ VARIANTS = [
 
 
 def space_of(workload, profile, sets=(), **options):
-    return DesignSpace([workload], [profile], CHUNKS_MS, FOLD, sets=[parse_set(s) for s in sets], **options)
+    return DesignSpace([workload], [profile], CHUNKS_MS, FOLD, sets=dict(parse_set(s) for s in sets), **options)
 
 
 def run(space, by):
@@ -56,13 +57,13 @@ def check_sums(space):
         table = run(space, by)
         per_design = len(table["chunk_ms"]) // len(total["chunk_ms"])
         assert per_design * len(total["chunk_ms"]) == len(table["chunk_ms"])
-        for name in ("chunk_ms", "fold_factor", *(axis.path for axis in space.sets)):
+        for name in ("chunk_ms", "fold_factor", *space.sets):
             assert (table[name].reshape(-1, per_design) == total[name][:, None]).all()
         for name in ADDITIVE:
             assert_close(sums_of(table, per_design, name), total[name].astype(float), f"{name} by {by}")
     ops, components = run(space, "op"), run(space, "component")
-    key = [ops[n].astype(object) for n in ("chunk_ms", "fold_factor", "component", *(a.path for a in space.sets))]
-    of = [components[n].astype(object) for n in ("chunk_ms", "fold_factor", "component", *(a.path for a in space.sets))]
+    key = [ops[n].astype(object) for n in ("chunk_ms", "fold_factor", "component", *space.sets)]
+    of = [components[n].astype(object) for n in ("chunk_ms", "fold_factor", "component", *space.sets)]
     index = {row: i for i, row in enumerate(zip(*of, strict=True))}
     owner = np.array([index[row] for row in zip(*key, strict=True)])
     for name in ADDITIVE:
@@ -88,13 +89,13 @@ def test_sums_hold_under_every_policy_and_placement(emformer, shipped_profile, p
 @pytest.mark.parametrize(
     "options",
     [
-        FoldOptions("1-10", "attention+feedforward", "keep_heads"),
-        FoldOptions("every:3", "attention", "keep_head_dim"),
+        {"fold_layers": "1-10", "fold_scope": "attention+feedforward", "fold_heads": "keep_heads"},
+        {"fold_layers": "every:3", "fold_scope": "attention", "fold_heads": "keep_head_dim"},
     ],
     ids=str,
 )
 def test_sums_hold_for_other_foldings(emformer, shipped_profile, options):
-    check_sums(space_of(emformer, shipped_profile, fold_options=options))
+    check_sums(space_of(emformer, shipped_profile, **options))
 
 
 COMPRESSIONS = [
@@ -226,15 +227,16 @@ def test_homes_store_all_weights_and_state(emformer, shipped_profile):
 def test_terms_of_ops_add_up_to_terms_of_the_design(emformer, shipped_profile, end):
     """Term by term: busy terms of all ops and the terms of the system, against those of the whole chunk."""
     space = space_of(emformer, shipped_profile)
-    plan = engine.plan_for(space, emformer.spec, (), shipped_profile)
-    _, result = engine.evaluate_plan(space, plan, shipped_profile.bands("int8"))
+    design = space.common(emformer, shipped_profile)
+    chosen = engine.batch_of(design, space.chunks(emformer.spec), space.fold_factors(emformer.spec)).points
+    result = chosen.evaluate(chosen.lower(), shipped_profile.bands("int8"))
     hardware = getattr(result.bands, end)
     supply = {"nominal": result.supply, "low": result.low_supply, "high": result.high_supply}[end]
     whole = {t.name: t for t in chunk_terms(result.activity, result.plan, hardware, supply)}
     rows = busy_terms(op_activity(result), hardware, supply)
     if end == "nominal":
         assert [t.name for t in rows] == [t.name for t in op_terms(result)]
-    points = plan.chunk_ms.shape
+    points = chosen.chunk_ms.shape
     found = {t.name: np.broadcast_to(t.energy_pj, (len(result.times_count), *points)).sum(axis=0) for t in rows}
     found.update({t.name: np.broadcast_to(t.energy_pj, points) for t in system_terms(result, hardware, supply)})
     assert found.keys() == whole.keys()

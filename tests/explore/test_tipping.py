@@ -25,11 +25,11 @@ import pytest
 
 import foldsim
 from foldsim.explore import tipping
+from foldsim.explore.axes import DesignError
+from foldsim.explore.changes import change
 from foldsim.explore.columns import columns
-from foldsim.explore.space import SpaceError
-from foldsim.explore.tipping import CURVES, METRICS, Pair, compare, over_chunk, over_left_context
+from foldsim.explore.tipping import CURVES, METRICS, compare, over_chunk, over_left_context, pair_of, searched_chunks
 from foldsim.explore.tipping_rows import Question, tipping_columns
-from foldsim.explore.variants import SetAxis, apply_axis
 from foldsim.workload.lowering import lower
 
 TOKEN_MS = 40.0
@@ -51,7 +51,7 @@ def layer(data_dir):
 def crossings(pair, metric, chunk_tokens=CHUNK_TOKENS, limit=65_536):
     """Verdict and keys of every crossing of a metric, by chunk size."""
     chunks = [t * pair.design.spec.token_ms for t in chunk_tokens]
-    assert pair.check(chunks, limit) == tuple(chunks)
+    assert searched_chunks(pair, chunks, limit) == tuple(chunks)
     found = []
     for line in over_left_context(pair, chunks, limit):
         one = line[CURVES.index(metric)]
@@ -86,7 +86,7 @@ def test_work_of_folding_breaks_even_at_the_closed_form(changed, layer, chip, wi
     both = scope == "attention+feedforward"
     assert keys == (2 * width + hidden * both) / factor
     base = sized(changed, layer, width, hidden)
-    pair = Pair(base.fold(factor, scope=scope), base, chip)
+    pair = pair_of(base.fold(factor, scope=scope), base, chip)
     assert crossings(pair, "macs") == [[("stops", keys)]] * len(CHUNK_TOKENS)
 
 
@@ -100,7 +100,7 @@ def test_both_sides_are_equal_at_the_break_even(layer):
 
 def test_right_context_counts_as_keys(emformer, load_profile):
     """The Emformer's queries see L + T + 1 keys: 512 at every chunk size of a whole recogniser, D = 512."""
-    pair = Pair(emformer.fold(2), emformer, load_profile("phone-npu"))
+    pair = pair_of(emformer.fold(2), emformer, load_profile("phone-npu"))
     assert crossings(pair, "macs", (1, 2, 4, 8, 32)) == [[("stops", 512)]] * 5
     line = over_left_context(pair, [160.0], 1000)[0][CURVES.index("macs")]
     assert line.left_ms[line.stops[0]] / TOKEN_MS == 512 - 4 - 1
@@ -112,14 +112,14 @@ def test_a_memory_bank_moves_the_break_even(emformer, changed, load_profile, tok
     base = changed(emformer, lambda data: data["streaming"].update(memory_bank_tokens=bank))
     queries, fresh = tokens + 1 + 1, bank + tokens + 1
     keys = floor(512 * (queries + fresh) / (queries * 2))
-    pair = Pair(base.fold(2), base, load_profile("phone-npu"))
+    pair = pair_of(base.fold(2), base, load_profile("phone-npu"))
     assert crossings(pair, "macs", (tokens,)) == [[("stops", keys)]]
 
 
 def test_relative_positions_that_are_projected_again_keep_folding_ahead(layer, changed, chip):
     """Width 512: up to 128 queries folding always saves work."""
     base = changed(layer, lambda data: data["components"][0]["layers"][0].update(positions="relative"))
-    pair = Pair(base.fold(2), base, chip)
+    pair = pair_of(base.fold(2), base, chip)
     exact = {q: (512**2 * (4 * q - 1) / 2 + q * 512) / (4 * q * 512 - 512**2) for q in (132, 160, 256)}
     assert crossings(pair, "macs", (4, 128)) == ["always", "always"]
     assert crossings(pair, "macs", tuple(exact)) == [[("stops", floor(s))] for s in exact.values()]
@@ -132,7 +132,7 @@ def test_work_of_linear_attention_breaks_even_at_the_closed_form(changed, layer,
     favor = 2 * features * (1 + 1 / (4 * head))
     focused = head + (5 + 1) / 2
     for kind, options, exact in (("favor", {"features": features}, favor), ("focused_linear", {}, focused)):
-        found = crossings(Pair(base.with_attention(kind, **options), base, chip), "macs", (1, 4, 16))
+        found = crossings(pair_of(base.with_attention(kind, **options), base, chip), "macs", (1, 4, 16))
         assert found == [[("starts", floor(exact) + 1)]] * 3
 
 
@@ -156,8 +156,8 @@ def test_energy_of_folding_breaks_even_at_the_closed_form(layer, chip, weight_pj
     """The profile charges an exponential 5 pJ and the four passes over its 1-byte score 4 x 0.5 pJ."""
     exact = [energy_break_even(t, weight_pj_per_byte) for t in CHUNK_TOKENS]
     assert tuple(round(s) for s in exact) == published
-    (profile,) = apply_axis(chip, SetAxis("profile.memory_levels.flash.read_pj_per_byte", (weight_pj_per_byte,)))
-    pair = Pair(layer.fold(2), layer, profile, placement="dram")
+    profile = change(chip, "profile.memory_levels.flash.read_pj_per_byte", weight_pj_per_byte)
+    pair = pair_of(layer.fold(2), layer, profile, placement="dram")
     assert crossings(pair, "energy") == [[("stops", floor(s))] for s in exact]
 
 
@@ -173,8 +173,8 @@ def test_energy_break_even_moves_little_when_memories_cost_energy(layer, chip):
         ("compute_units.array.unroll_n_count", 32),
         ("compute_units.array.precisions.int8.macs_per_cycle", 1024),
     ):
-        (profile,) = apply_axis(profile, SetAxis(f"profile.{path}", (value,)))
-    found = crossings(Pair(layer.fold(2), layer, profile, placement="dram"), "energy")
+        profile = change(profile, f"profile.{path}", value)
+    found = crossings(pair_of(layer.fold(2), layer, profile, placement="dram"), "energy")
     for ((_, keys),), tokens in zip(found, CHUNK_TOKENS, strict=True):
         assert keys == pytest.approx(energy_break_even(tokens, 40.0), rel=0.01)
         assert keys > energy_break_even(tokens, 40.0)
@@ -186,7 +186,7 @@ def test_energy_break_even_falls_as_chunks_grow(emformer, shipped_profile):
     Not on a chip whose power is known only as a whole while busy: there bytes have no price of their own. A core that
     reads weights in place reads them once per two rows, so that a chunk of one token stands apart.
     """
-    found = crossings(Pair(emformer.fold(2), emformer, shipped_profile), "energy", (1, 2, 4, 8, 16, 32))
+    found = crossings(pair_of(emformer.fold(2), emformer, shipped_profile), "energy", (1, 2, 4, 8, 16, 32))
     keys = [65_536 if one == "always" else one[0][1] for one in found]
     if any(level.read_cache_bytes is not None for level in shipped_profile.spec.memory_levels):
         keys = keys[1:]
@@ -202,14 +202,18 @@ def test_energy_break_even_falls_as_chunks_grow(emformer, shipped_profile):
 @pytest.mark.parametrize("chunk_ms", [160.0, 1280.0])
 def test_a_sweep_changes_sign_where_the_search_says(emformer, load_profile, chunk_ms, metric, column):
     """The same designs one by one: a left context at the tipping point, and one token more."""
-    pair = Pair(emformer.fold(2), emformer, load_profile("watch-npu"))
+    pair = pair_of(emformer.fold(2), emformer, load_profile("watch-npu"))
     line = over_left_context(pair, [chunk_ms], 65_536)[0][CURVES.index(metric)]
     if not line.crossings:
         assert metric == "memory"
         return
     left = round(line.left_ms[line.stops[0]] / TOKEN_MS)
     rows = foldsim.sweep(
-        emformer, pair.profile, chunk_ms, [1, 2], sets={"workload.streaming.left_context_tokens": [left, left + 1]}
+        emformer,
+        pair.design.profile,
+        chunk_ms,
+        [1, 2],
+        sets={"workload.streaming.left_context_tokens": [left, left + 1]},
     )
     extra = {
         tokens: float(mine[mine.fold_factor == 2][column].iloc[0] - mine[mine.fold_factor == 1][column].iloc[0])
@@ -229,7 +233,7 @@ def fake_search(monkeypatch, load_profile, emformer, sign):
         return tipping.Comparison(np.stack([values] * len(CURVES)), flags, flags)
 
     monkeypatch.setattr(tipping, "compare", made_up)
-    pair = Pair(emformer.fold(2), emformer, load_profile("phone-npu"))
+    pair = pair_of(emformer.fold(2), emformer, load_profile("phone-npu"))
     line = over_left_context(pair, [TOKEN_MS], 65_536)[0][0]
     return [(verdict, round(line.left_ms[at] / TOKEN_MS)) for verdict, at in line.crossings]
 
@@ -259,18 +263,18 @@ def test_ties_belong_to_what_came_before():
 
 
 def test_equal_designs_are_told(emformer, load_profile):
-    pair = Pair(emformer, emformer, load_profile("phone-npu"))
+    pair = pair_of(emformer, emformer, load_profile("phone-npu"))
     assert crossings(pair, "energy", (4,), 1000) == ["equal"]
     assert {one.verdict for one in over_chunk(pair)} == {"equal"}
 
 
 def test_over_chunks_is_every_chunk_size(emformer, load_profile):
     """The verdict at each chunk size is that of the two designs there."""
-    pair = Pair(emformer.fold(4), emformer, load_profile("watch-npu"))
+    pair = pair_of(emformer.fold(4), emformer, load_profile("watch-npu"))
     line = over_chunk(pair)[CURVES.index("energy")]
     assert line.chunk_ms.tolist() == [TOKEN_MS * n for n in range(1, 257)]
     assert set(line.left_ms.tolist()) == {30 * TOKEN_MS}
-    rows = foldsim.sweep(emformer, pair.profile, "40:10240:40", [1, 4])
+    rows = foldsim.sweep(emformer, pair.design.profile, "40:10240:40", [1, 4])
     saving = rows[rows.fold_factor == 4].power_saving_ratio.to_numpy()
     edges = np.flatnonzero((saving[1:] >= 0) != (saving[:-1] >= 0))
     assert [at for _, at in line.crossings] == [e if saving[e] >= 0 else e + 1 for e in edges.tolist()]
@@ -301,9 +305,9 @@ def test_left_contexts_in_an_array_are_left_contexts_one_by_one(emformer, change
 def test_workloads_of_different_tokens_meet_on_common_durations(changed, layer, chip):
     """Tokens of 40 ms and of 60 ms: chunks and left contexts in steps of 120 ms."""
     other = changed(layer, lambda data: data["audio"].update(subsampling_frames=6))
-    pair = Pair(layer, other, chip)
+    pair = pair_of(layer, other, chip)
     assert (pair.chunk_step_ms, pair.left_step_ms) == (120, 120)
-    assert pair.check(None, 4096) == (120.0,)
+    assert searched_chunks(pair, None, 4096) == (120.0,)
     seen = compare(pair, np.array([240.0]), np.array([1200.0]))
     for workload, tokens, left in ((layer, 6, 30), (other, 4, 20)):
         alone = changed(workload, lambda data, left=left: data["streaming"].update(left_context_tokens=left))
@@ -314,13 +318,13 @@ def test_workloads_of_different_tokens_meet_on_common_durations(changed, layer, 
 
 
 def test_what_cannot_be_compared_is_told(emformer, layer, chip, load_profile):
-    pair = Pair(emformer.fold(2), emformer, load_profile("phone-npu"))
-    with pytest.raises(SpaceError, match="no multiple of the 40 ms token"):
-        pair.check([45.0], 1000)
-    with pytest.raises(SpaceError, match="--max-keys 20"):
-        pair.check([1280.0], 20)
-    with pytest.raises(SpaceError, match="no policy or operating point"):
-        Pair(emformer.fold(2), emformer, pair.profile, policy="fast").check([40.0], 1000)
+    pair = pair_of(emformer.fold(2), emformer, load_profile("phone-npu"))
+    with pytest.raises(DesignError, match="not a multiple of the 40 ms token"):
+        searched_chunks(pair, [45.0], 1000)
+    with pytest.raises(DesignError, match="max_keys: 20"):
+        searched_chunks(pair, [1280.0], 20)
+    with pytest.raises(DesignError, match="neither a policy nor an operating point"):
+        pair_of(emformer.fold(2), emformer, pair.design.profile, policy="fast").check([40.0], 1000)
 
 
 # ---- rows ---------------------------------------------------------------------------------------------------
@@ -332,7 +336,7 @@ def rows(emformer, load_profile):
     designs = {"fold=2": emformer.fold(2), "attention=favor": emformer.with_attention("favor")}
     return tipping_columns(
         [
-            Question(Pair(design, emformer, profile), text, "baseline", tuple(METRICS), (40.0, 160.0), 65_536)
+            Question(pair_of(design, emformer, profile), text, "baseline", tuple(METRICS), (40.0, 160.0), 65_536)
             for text, design in designs.items()
         ]
     )

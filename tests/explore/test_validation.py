@@ -11,7 +11,7 @@ import pytest
 from foldsim.explore import validation
 from foldsim.explore.validation import FOLDING_PAPER, Row, leave_one_out, rows_of, summary
 from foldsim.explore.validation_predict import SAMPLES, fitted_in, outcome, predict
-from foldsim.explore.validation_targets import Design, group_from, group_names, load_group
+from foldsim.explore.validation_targets import TargetDesign, group_from, group_names, load_group
 from foldsim.explore.validation_tiling import exhaustive_bytes, tiling_ratios
 from foldsim.hardware.calibration_record import CalibrationRecord
 from foldsim.hardware.profile import load_profile
@@ -111,7 +111,7 @@ def test_repeated_ids_are_refused():
 
 
 def test_changes_of_a_target_add_to_those_of_the_group():
-    merged = Design(sets=["a=1"], chunk_ms=5.0).over(Design(sets=["b=2"], chunk_ms=6.0, mode="busy"))
+    merged = TargetDesign(sets=["a=1"], chunk_ms=5.0).over(TargetDesign(sets=["b=2"], chunk_ms=6.0, mode="busy"))
     assert (merged.sets, merged.chunk_ms, merged.mode) == (["b=2", "a=1"], 5.0, "busy")
 
 
@@ -180,7 +180,7 @@ def test_a_missing_profile_is_no_crash():
 
 
 def test_busy_numbers_leave_sleep_out():
-    design = Design(workload="mlperf-tiny-sww", profile="stm32u575", operating_point="160mhz", chunk_ms=32.0)
+    design = TargetDesign(workload="mlperf-tiny-sww", profile="stm32u575", operating_point="160mhz", chunk_ms=32.0)
     busy = outcome(HERE, design.model_copy(update={"mode": "busy"}))
     streaming = outcome(HERE, design.model_copy(update={"mode": "streaming"}))
     assert busy.busy_s == pytest.approx(streaming.busy_s)
@@ -190,14 +190,16 @@ def test_busy_numbers_leave_sleep_out():
 
 
 def test_energy_of_a_level_that_the_meter_does_not_see():
-    design = Design(workload="emformer-rnnt-base", profile="phone-npu", chunk_ms=160.0, placement="dram", mode="busy")
+    design = TargetDesign(
+        workload="emformer-rnnt-base", profile="phone-npu", chunk_ms=160.0, placement="dram", mode="busy"
+    )
     whole = outcome(HERE, design)
     seen = outcome(HERE, design.model_copy(update={"excludes": ["dram"]}))
     assert seen.energy_pj == pytest.approx(whole.energy_pj - whole.offchip_pj)
 
 
 def test_a_meter_read_less_idle_loses_idle_power_times_the_time_of_the_work():
-    design = Design(workload="emformer-rnnt-base", profile="jetson-orin-nano", chunk_ms=160.0, mode="busy")
+    design = TargetDesign(workload="emformer-rnnt-base", profile="jetson-orin-nano", chunk_ms=160.0, mode="busy")
     whole, less = (outcome(HERE, design.model_copy(update={"excludes": gone})) for gone in (None, ["idle"]))
     assert whole.energy_pj[0] - less.energy_pj[0] == pytest.approx(515 * whole.busy_s[0] * 1e9)  # 515 mW
 
@@ -225,7 +227,7 @@ def test_time_outside_the_model_names_a_source_of_the_group():
 
 
 def test_numbers_per_invocation_of_a_component():
-    design = Design(workload="emformer-rnnt-base", profile="phone-npu", chunk_ms=160.0, components=["joiner"])
+    design = TargetDesign(workload="emformer-rnnt-base", profile="phone-npu", chunk_ms=160.0, components=["joiner"])
     whole, each = (outcome(HERE, design.model_copy(update={"per": per})) for per in ("chunk", "joiner"))
     assert whole.busy_s[0] / each.busy_s[0] == pytest.approx(4 + 0.64)  # nominal; the symbol rate has a range
 

@@ -12,7 +12,6 @@ from foldsim import simulate
 from foldsim.data import shipped_dram
 from foldsim.explore.engine import run
 from foldsim.explore.space import DesignSpace
-from foldsim.explore.variants import SetAxis
 from foldsim.hardware.dram import read_dram, sourced_ratio
 from foldsim.hardware.profile import from_document
 from foldsim.schema.quantity import quantities
@@ -106,11 +105,11 @@ def test_a_filled_level_counts_its_parts(files):
 
 
 def test_what_is_set_is_an_assumption(emformer, load_profile):
-    axes = [SetAxis("profile.memory_levels.dram.read_pj_per_byte", (80.0,))]
+    axes = {"profile.memory_levels.dram.read_pj_per_byte": (80.0,)}
     phone = load_profile("phone-npu")
     plain, changed = (
         run(DesignSpace([emformer], [phone], (160.0,), (1,), sets=sets))["power_assumption_ratio"][0]
-        for sets in ([], axes)
+        for sets in ({}, axes)
     )
     assert changed > plain + 0.4
 

@@ -8,7 +8,7 @@ import pytest
 
 from foldsim import simulate
 from foldsim.data import shipped_dram
-from foldsim.explore.variants import SetAxis, apply_axis
+from foldsim.explore.changes import change
 from foldsim.hardware.dram import DramSpec, level_values, read_dram, source_key
 from foldsim.hardware.profile import load_profile
 from foldsim.hardware.provenance import derivation_problems
@@ -186,7 +186,7 @@ def test_set_moves_what_follows(files):
     mine = files.load("mine.yaml", HEAD + level())
 
     def changed(path, value):
-        (variant,) = apply_axis(mine, SetAxis(f"profile.memory_levels.dram.{path}", (value,)))
+        variant = change(mine, f"profile.memory_levels.dram.{path}", value)
         return dram_of(variant)
 
     assert changed("dram.width_bits", 64.0).bandwidth_gb_per_s.value == pytest.approx(8 * 4.267)

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from foldsim.explore.results import provenance
+from foldsim.explore.changes import change
+from foldsim.explore.provenance import provenance
 from foldsim.explore.space import DesignSpace
-from foldsim.explore.variants import SetAxis, apply_axis
 from foldsim.hardware.profile import load_profile, profile_findings
 from foldsim.schema import InputError, read_yaml
 from foldsim.schema.quantity import quantities
@@ -313,7 +313,7 @@ def test_the_hash_covers_every_file(files, emformer):
 def test_set_reaches_what_is_inherited(files):
     mine = files.load("mine.yaml", HEAD + SOURCE + f"system:\n  idle_mw: {ONE}\n")
     for path in ("system.idle_mw", "system.busy_mw", "memory_levels.dram.read_pj_per_byte"):
-        (variant,) = apply_axis(mine, SetAxis(f"profile.{path}", (42.0,)))
+        variant = change(mine, f"profile.{path}", 42.0)
         node = variant.spec
         for key in path.split("."):
             node = next(x for x in node if x.name == key) if isinstance(node, list) else getattr(node, key)

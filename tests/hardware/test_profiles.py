@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foldsim.explore.space import parse_set
-from foldsim.explore.variants import SetError, apply_axis
+from foldsim.explore.changes import SetError, change
 from foldsim.hardware.profile import profile_findings
 from foldsim.model.records import Hardware, LevelParams, PointParams, SystemParams, UnitParams
 from foldsim.schema import InputError
@@ -294,7 +293,7 @@ def test_products_with_weights_may_run_in_another_format(load_profile):
     """A GPU that keeps fp32 but for int8 products with weights: 2,048 and 128 multiply-adds per cycle and SM."""
     spec = load_profile("jetson-orin-nano")
     plain = spec.bands("fp32").nominal.units[0]
-    mixed = apply_axis(spec, parse_set("profile.compute_units.gpu.precisions.fp32.kernels.linear_format=int8"))[0]
+    mixed = change(spec, "profile.compute_units.gpu.precisions.fp32.kernels.linear_format", "int8")
     unit = mixed.bands("fp32").nominal.units[0]
     assert (plain.macs_per_cycle, plain.attention_macs_per_cycle) == (128.0, ())
     assert (unit.macs_per_cycle, unit.attention_macs_per_cycle) == (2048.0, (128.0,))
@@ -303,9 +302,9 @@ def test_products_with_weights_may_run_in_another_format(load_profile):
 
 
 def test_a_format_that_products_name_must_be_there(load_profile):
-    axis = parse_set("profile.compute_units.gpu.precisions.fp32.kernels.linear_format=int16")
+    path = "profile.compute_units.gpu.precisions.fp32.kernels.linear_format"
     with pytest.raises(SetError, match="unit 'gpu' has no format 'int16'"):
-        apply_axis(load_profile("jetson-orin-nano"), axis)
+        change(load_profile("jetson-orin-nano"), path, "int16")
 
 
 # Power of one busy core [mW], single-core CoreMark: freqbench, Snapdragon 765G prime core, run "new".

@@ -11,7 +11,6 @@ from foldsim import simulate
 from foldsim.data import shipped_dram
 from foldsim.explore.engine import run
 from foldsim.explore.space import DesignSpace
-from foldsim.explore.variants import SetAxis
 from foldsim.hardware.derivation import RULES
 from foldsim.hardware.dram import STATES, level_values, read_dram
 from foldsim.hardware.profile import load_profile, profile_findings
@@ -38,7 +37,7 @@ def test_most_of_its_power_rests_on_assumptions(example):
 
 
 def test_the_saving_is_the_same_over_the_range_of_the_coefficient(example, emformer):
-    axes = [SetAxis(COEFFICIENT, (254.0, 416.0, 728.0))]
+    axes = {COEFFICIENT: (254.0, 416.0, 728.0)}
     table = run(DesignSpace([emformer], [load_profile(example)], (160.0,), (2,), sets=axes))
     assert [round(saving, 2) for saving in table["power_saving_ratio"]] == [0.15, 0.15, 0.15]
 

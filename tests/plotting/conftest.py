@@ -6,11 +6,11 @@ import pytest
 
 from foldsim.explore.consistency import consistency_rows, paper_consistency
 from foldsim.explore.engine import run
-from foldsim.explore.results import Results, provenance
+from foldsim.explore.provenance import origin, provenance
+from foldsim.explore.results import Results
 from foldsim.explore.space import DesignSpace
-from foldsim.explore.tipping import METRICS, Pair
+from foldsim.explore.tipping import METRICS, pair_of
 from foldsim.explore.tipping_rows import Question, tipping_columns
-from foldsim.explore.variants import SetAxis
 from foldsim.hardware.profile import load_profile
 from foldsim.plotting import KINDS
 from foldsim.plotting.kinds import LEFT_CONTEXT, POLICY
@@ -32,7 +32,7 @@ def make_rows():
             chunk_ms,
             fold,
             by=by,
-            sets=[SetAxis(path, values) for path, values in sets],
+            sets=dict(sets),
         )
         return Results(run(space), provenance(space, ["sweep", "-w", "emformer-rnnt-base", "-o", "rows.csv"]))
 
@@ -101,11 +101,11 @@ def tipping():
     designs = {"fold=2": workload.fold(2), "attention=favor": workload.with_attention("favor")}
     profiles = [load_profile(name) for name in PROFILES]
     questions = [
-        Question(Pair(design, workload, profile), text, "baseline", tuple(METRICS), CHUNKS, 65_536)
+        Question(pair_of(design, workload, profile), text, "baseline", tuple(METRICS), CHUNKS, 65_536)
         for profile in profiles
         for text, design in designs.items()
     ]
-    return Results(tipping_columns(questions), provenance(DesignSpace([workload], profiles), ["tipping-point"]))
+    return Results(tipping_columns(questions), origin([workload, *profiles], ["tipping-point"]))
 
 
 @pytest.fixture(scope="session")

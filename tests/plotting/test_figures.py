@@ -240,7 +240,7 @@ def test_roofline_without_a_profile_says_so(by_op):
     renamed = np.where(by_op["profile"] == "gap9", "no-such-chip", by_op["profile"]).astype(object)
     figure = draw(Results({**by_op.columns, "profile": renamed}, {}), "roofline")
     said = [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
-    assert "no-such-chip without roofs: its file is not where it was" in said
+    assert "no-such-chip without roofs: the result does not say which profile no-such-chip is" in said
     assert not axes_of(figure, "no-such-chip").get_lines()[1:]
 
 
@@ -248,7 +248,7 @@ def test_roofline_with_a_changed_profile_says_so(by_op):
     inputs = [{**entry, "sha256": "0" * 64} for entry in by_op.provenance["inputs"]]
     changed = Results(by_op.columns, {**by_op.provenance, "inputs": inputs})
     roofs = roofs_of(changed, panels(changed, "op")[0])
-    assert roofs.missing == "phone-npu without roofs: its file has changed since the sweep"
+    assert "phone-npu without roofs: profile phone-npu as the sweep used it (sha256 000000000000" in roofs.missing
 
 
 def test_ops_without_off_chip_traffic_stand_apart(by_op):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from foldsim.explore.engine import run
-from foldsim.explore.results import Results, provenance
+from foldsim.explore.provenance import provenance
+from foldsim.explore.results import Results
 from foldsim.explore.space import DesignSpace
-from foldsim.explore.variants import SetAxis
 from foldsim.hardware.profile import load_profile
 from foldsim.report.page import unpacked
 from foldsim.workload.workload import load_workload
@@ -37,7 +37,7 @@ def make_rows():
             chunk_ms,
             fold,
             by=by,
-            sets=[SetAxis(path, values) for path, values in sets],
+            sets=dict(sets),
         )
         return Results(run(space), provenance(space, ["sweep", "--by", by, "-o", "rows.csv"]))
 

@@ -197,7 +197,7 @@ def test_powers_that_this_foldsim_does_not_compute_are_told(totals, part_of):
 
 def test_rows_without_provenance_are_reported(totals, part_of):
     (first, *_) = json.loads(part_of(render_report(Results(totals.columns)), "meta"))["profiles"]
-    assert "does not say which file" in first["problem"]
+    assert "does not say which profile" in first["problem"]
 
 
 # ---- refusals and files ----

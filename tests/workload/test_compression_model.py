@@ -7,7 +7,7 @@ import pytest
 
 from foldsim.api import simulate, sweep
 from foldsim.explore import engine
-from foldsim.explore.space import DesignSpace, parse_set
+from foldsim.explore.space import DesignSpace
 from foldsim.workload.compression_text import parse_compression
 
 FEEDFORWARD = 2 * 512 * 2048  # weights of one layer
@@ -182,7 +182,7 @@ def test_blocks_of_a_large_sweep_agree(emformer, load_profile, monkeypatch):
     path = "profile.memory_levels.dram.read_pj_per_byte"
     entries = [parse_compression("joiner=int4-g32")]
     space = DesignSpace(
-        [emformer], [load_profile("phone-npu")], (40.0, 80.0, 160.0), (1, 2), sets=[parse_set(f"{path}=40,60,80")],
+        [emformer], [load_profile("phone-npu")], (40.0, 80.0, 160.0), (1, 2), sets={path: (40, 60, 80)},
         compress=entries,
     )  # fmt: skip
     whole = engine.run(space)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from foldsim.api import simulate, sweep
 from foldsim.cli.app import app
-from foldsim.explore.space import SpaceError
+from foldsim.explore.axes import DesignError
 from foldsim.schema import InputError, parse_yaml
 from foldsim.workload.compression import (
     CodebookCodes,
@@ -219,7 +219,7 @@ def test_what_cannot_be_done_says_what_can(emformer, text, message, allowed):
     (finding,) = error.value.findings
     assert message in finding.message
     assert allowed is None or allowed in str(finding.allowed)
-    with pytest.raises(SpaceError) as same:
+    with pytest.raises(DesignError) as same:
         sweep(emformer, "phone-npu", 160, 1, compress=text)
     assert message in str(same.value)
 

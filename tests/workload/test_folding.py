@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from foldsim.api import sweep
-from foldsim.explore.space import SpaceError
+from foldsim.explore.axes import DesignError
 from foldsim.schema import InputError
 from foldsim.workload.folding import describe_layers, layer_numbers
 from foldsim.workload.workload import load_workload
@@ -133,7 +133,7 @@ def test_a_workload_without_foldable_layers_says_so(changed, emformer):
     plain = changed(emformer, edit)
     with pytest.raises(InputError, match="no layer that can be folded"):
         plain.fold(2)
-    with pytest.raises(SpaceError, match="no layer that can be folded"):
+    with pytest.raises(DesignError, match="no layer that can be folded"):
         sweep(plain, "phone-npu", [160], [1, 2])
 
 

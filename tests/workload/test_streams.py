@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from foldsim import load_workload, simulate
-from foldsim.explore.variants import SetAxis, apply_axis
+from foldsim.explore.changes import change
 from foldsim.workload.ops import Matrix, Op
 
 STREAMS = 16
 
 
 def several(workload):
-    return apply_axis(workload, SetAxis("workload.streaming.streams_count", (STREAMS,)))[0]
+    return change(workload, "workload.streaming.streams_count", STREAMS)
 
 
 def test_an_op_by_hand():

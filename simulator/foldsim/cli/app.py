@@ -236,21 +236,26 @@ def simulate(
 ) -> None:
     """Explain one design: where each milliwatt goes, what bounds each op, what lives where."""
     from foldsim.cli.simulate import run_simulate
-    from foldsim.explore.design_file import sampling_of
 
     run_simulate(
-        workload,
-        profile,
-        chunk_ms,
-        fold,
-        (fold_layers, fold_scope, fold_heads),
-        policy,
-        placement,
-        sets,
+        {
+            "workload": workload,
+            "profile": profile,
+            "chunk_ms": chunk_ms,
+            "fold": fold,
+            "fold_layers": fold_layers,
+            "fold_scope": fold_scope,
+            "fold_heads": fold_heads,
+            "compress": compress,
+            "policy": policy,
+            "placement": placement,
+            "sets": sets,
+            "sample": sample,
+            "method": method,
+            "seed": seed,
+        },
         top,
         as_json,
-        compress,
-        sampling_of(sample, method, seed),
     )
 
 

@@ -61,6 +61,7 @@ def _silence_stdout() -> None:
 def _report(error: Exception) -> NoReturn:
     from foldsim.data import UnknownNameError
     from foldsim.errors import UserError
+    from foldsim.explore.axes import DesignError
     from foldsim.schema.findings import InputError, format_findings
 
     if isinstance(error, InputError):
@@ -68,7 +69,8 @@ def _report(error: Exception) -> NoReturn:
     if isinstance(error, UnknownNameError):
         stop(f"error: {error}")
     if isinstance(error, (UserError, MemoryError)):
-        stop("\n".join(f"error: {line}" for line in (str(error) or "out of memory").splitlines()))
+        lines = error.as_options() if isinstance(error, DesignError) else (str(error) or "out of memory").splitlines()
+        stop("\n".join(f"error: {line}" for line in lines))
     if isinstance(error, OSError) and error.strerror:
         if error.errno in (errno.ENOSPC, errno.EIO):
             _silence_stdout()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from foldsim.cli.guard import say, stop
+from foldsim.cli.guard import say
 from foldsim.cli.tables import count, number, paragraph, percent, shorten, size, table, yes_no
-from foldsim.explore.design_file import read_compressions
-from foldsim.explore.sampling import Sampling
+from foldsim.errors import UserError
+from foldsim.explore.design import resolve
+from foldsim.explore.design_file import one_value_each
+from foldsim.explore.sampling import sampling_of
 from foldsim.explore.simulation import Simulation, explain
-from foldsim.explore.space import DesignSpace, FoldOptions, SpaceError, parse_set
-from foldsim.explore.variants import apply_axis
 from foldsim.hardware.profile import load_profile
 from foldsim.units import PERCENT_PER_UNIT
 from foldsim.workload.workload import load_workload
@@ -20,54 +20,25 @@ from foldsim.workload.workload import load_workload
 PARTS = {"compute": "compute", "onchip": "on-chip memory", "dram": "off-chip memory", "static": "static and idle"}
 
 
-def run_simulate(
-    workload_name: str,
-    profile_name: str,
-    chunk_ms: float | None,
-    fold: int | None,
-    fold_options: tuple[str | None, str | None, str | None],
-    policy: str | None,
-    placement: str | None,
-    sets: Sequence[str] | None,
-    top: int,
-    as_json: bool,
-    compress: str | None = None,
-    sampling: Sampling | None = None,
-) -> None:
-    """Evaluate and print."""
-    workload, profile = load_workload(workload_name), load_profile(profile_name)
-    for text in sets or ():
-        axis = parse_set(text)
-        if len(axis.values) > 1:
-            stop(f"error: --set {axis.path}: simulate takes one value, not {len(axis.values)}; use foldsim sweep")
-        if axis.target == "workload":
-            workload = apply_axis(workload, axis)[0]
-        else:
-            profile = apply_axis(profile, axis)[0]
-    asked = read_compressions(None if compress is None else [compress])
-    factor = fold if fold is not None else workload.spec.folding.factor if workload.spec.folding else 1
-    chunk = workload.spec.streaming.chunk_tokens * workload.spec.token_ms if chunk_ms is None else chunk_ms
-    options = FoldOptions(*fold_options)
-    if any(fold_options) and factor == 1:
-        raise SpaceError(["--fold-layers, --fold-scope and --fold-heads need --fold N with N above 1"])
-    result = explain(
-        DesignSpace(
-            (workload,),
-            (profile,),
-            (chunk,),
-            (factor,),
-            options,
-            policy=policy,
-            placement=placement or "auto",
-            compress=asked or [workload.spec.compression],
-            sampling=sampling,
-        )
-    )
+def run_simulate(options: Mapping[str, Any], top: int, as_json: bool) -> None:
+    """Evaluate and print the design that the options describe, by the names of :func:`foldsim.explore.design.resolve`.
+
+    In addition ``sets``, texts as ``--set`` takes them, and ``sample``, ``method`` and ``seed``.
+    """
+    given = dict(options)
+    sampling = sampling_of(given.pop("sample"), given.pop("method"), given.pop("seed"))
+    changes = one_value_each(given.pop("sets"), "simulate")
+    inputs = load_workload(given.pop("workload")), load_profile(given.pop("profile"))
+    design = resolve(*inputs, changes=changes, **{name: value for name, value in given.items() if value is not None})
+    if design.folding.factor == 1 and any(given[f"fold_{key}"] for key in ("layers", "scope", "heads")):
+        raise UserError("--fold-layers, --fold-scope and --fold-heads need --fold N with N above 1")
+    result = explain(design, sampling)
+    profile = design.profile
     print(json.dumps(result.to_dict(), indent=1) if as_json else report(result, profile.spec.title, top))
     if not result.totals["fits"] and not as_json:
         say(
-            f"fits NO: it needs {size(result.totals['memory_bytes'])}; what keeps data on {profile.name} has"
-            f" {size(profile.kept_bytes())} for it. Figures are as if the outermost held the rest."
+            f"fits NO: it needs {size(result.totals['memory_bytes'])}; the memories of {profile.name} that keep data"
+            f" have {size(profile.kept_bytes())} for it. Results assume that the outermost memory holds the rest."
         )
 
 

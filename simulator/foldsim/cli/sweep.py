@@ -11,7 +11,8 @@ from foldsim.cli.guard import say, stop
 from foldsim.cli.sweep_table import sweep_table
 from foldsim.explore.design_file import build_space, read_design
 from foldsim.explore.engine import run
-from foldsim.explore.results import Results, check_suffix, provenance, write_csv, write_jsonl, write_results
+from foldsim.explore.provenance import provenance
+from foldsim.explore.results import Results, check_suffix, write_csv, write_jsonl, write_results
 from foldsim.explore.space import DesignSpace
 
 DEFAULT_WORKLOAD = "emformer-rnnt-base"

@@ -55,14 +55,14 @@ def _header(results: Results, space: DesignSpace) -> str:
 
 def _groups(results: Results, space: DesignSpace) -> Iterator[Results]:
     """Rows of one workload, profile, --set combination and compression at a time, in order."""
-    keys = ["workload", "profile", "compression", *(axis.path for axis in space.sets)]
+    keys = ["workload", "profile", "compression", *space.sets]
     labels = np.array(["\0".join(str(results[k][i]) for k in keys) for i in range(len(results))])
     for label in dict.fromkeys(labels.tolist()):
         yield results.where(labels == label)
 
 
 def _block(rows: Results, space: DesignSpace) -> str:
-    sets = "".join(f", {axis.path.split('.', 1)[1]} = {rows[axis.path][0]}" for axis in space.sets)
+    sets = "".join(f", {path.split('.', 1)[1]} = {rows[path][0]}" for path in space.sets)
     profile = next(p for p in space.profiles if p.name == rows["profile"][0])
     params = sorted(set(rows["params"].tolist()), reverse=True)
     compressed = rows["compression"][0] != "none"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +10,16 @@ import numpy as np
 
 from foldsim.cli.guard import say, stop
 from foldsim.cli.tables import WIDTH, paragraph, percent, table
-from foldsim.explore.results import Results, check_suffix, provenance, write_csv, write_jsonl, write_results
-from foldsim.explore.space import DesignSpace, SpaceError, parse_numbers, parse_set
-from foldsim.explore.tipping import METRICS, Pair
+from foldsim.errors import nearest
+from foldsim.explore.axes import DesignError, parse_numbers, problem
+from foldsim.explore.changes import with_changes
+from foldsim.explore.design_file import one_value_each
+from foldsim.explore.provenance import origin
+from foldsim.explore.results import Results, check_suffix, write_csv, write_jsonl, write_results
+from foldsim.explore.tipping import METRICS, pair_of, searched_chunks
 from foldsim.explore.tipping_rows import CHUNK, LEFT_CONTEXT, Question, tipping_columns
-from foldsim.explore.variants import apply_axis
 from foldsim.hardware.profile import Profile, load_profile
+from foldsim.schema import Problem
 from foldsim.workload.variant import BASELINE, VariantError, load_design, parse_variant
 from foldsim.workload.workload import Workload, load_workload
 
@@ -47,23 +50,23 @@ def run_tipping(
     if output is not None:
         check_suffix(output)
     wanted = chosen_metrics(metrics)
-    chunks = None if chunk_ms is None else parse_numbers(chunk_ms, "--chunk-ms")
+    chunks = None if chunk_ms is None else parse_numbers(chunk_ms, "chunk_ms")
     workload, profiles = _inputs(workload_name, profile_names, sets)
     other, other_text = _against(against, workload)
     designs = _designs(variants, workload, other)
-    questions, problems = [], list[str]()
+    questions, problems = [], list[Problem]()
     for profile in profiles:
         for design, text in designs:
-            pair = Pair(design, other, profile, policy, placement or "auto")
             try:
-                questions.append(Question(pair, text, other_text, wanted, pair.check(chunks, max_keys), max_keys))
-            except SpaceError as error:
+                pair = pair_of(design, other, profile, policy, placement or "auto", chunks or ())
+                searched = searched_chunks(pair, chunks, max_keys)
+                questions.append(Question(pair, text, other_text, wanted, searched, max_keys))
+            except DesignError as error:
                 problems += error.problems
     if problems:
-        raise SpaceError(list(dict.fromkeys(problems)))
+        raise DesignError(problems)
     workloads = {w.sha256: w for w in (workload, other)}
-    origin = provenance(DesignSpace(list(workloads.values()), profiles), sys.argv[1:])
-    results = Results(tipping_columns(questions), origin)
+    results = Results(tipping_columns(questions), origin([*workloads.values(), *profiles], sys.argv[1:]))
     if output is not None:
         write_results(results, output)
         say(f"{len(results):,} rows in {output}")
@@ -84,9 +87,8 @@ def chosen_metrics(text: str | None) -> list[str]:
     asked = [name.strip() for name in text.split(",")]
     wrong = [name for name in asked if name not in METRICS]
     if wrong:
-        close = difflib.get_close_matches(wrong[0], METRICS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise SpaceError([f"--metric {wrong[0]!r} is not known{hint} (allowed: {', '.join(METRICS)})"])
+        message = f"{wrong[0]!r} does not exist"
+        raise DesignError([problem("metric", message, ", ".join(METRICS), nearest(wrong[0], METRICS))])
     return [name for name in METRICS if name in asked]
 
 
@@ -95,16 +97,9 @@ def _inputs(
 ) -> tuple[Workload, list[Profile]]:
     """Workload and profiles with ``--set`` applied."""
     workload = load_workload(workload_name)
-    profiles = [load_profile(name) for name in dict.fromkeys(profile_names)]
-    for text in sets or ():
-        axis = parse_set(text)
-        if len(axis.values) > 1:
-            stop(f"error: --set {axis.path}: tipping-point takes one value, not {len(axis.values)}")
-        if axis.target == "workload":
-            workload = apply_axis(workload, axis)[0]
-        else:
-            profiles = [apply_axis(profile, axis)[0] for profile in profiles]
-    return workload, profiles
+    changes = one_value_each(sets, "tipping-point")
+    pairs = [with_changes(workload, load_profile(name), changes) for name in dict.fromkeys(profile_names)]
+    return pairs[0][0], [profile for _, profile in pairs]
 
 
 def _against(text: str | None, workload: Workload) -> tuple[Workload, str]:
@@ -138,7 +133,7 @@ def _designs(texts: Sequence[str] | None, workload: Workload, other: Workload) -
             if given
             else "; give what may pay with --variant, such as attention=favor or fold=2,fold_heads=keep_heads"
         )
-        raise SpaceError([problem + hint for problem in problems])
+        raise DesignError([Problem((), text + hint) for text in problems])
     return found
 
 
@@ -147,7 +142,7 @@ def report(question: Question, results: Results) -> str:
     pair = question.pair
     mine = np.array(
         [
-            (variant, profile) == (question.variant, pair.profile.name)
+            (variant, profile) == (question.variant, pair.design.profile.name)
             for variant, profile in zip(results["variant"].tolist(), results["profile"].tolist(), strict=True)
         ]
     )
@@ -158,7 +153,7 @@ def report(question: Question, results: Results) -> str:
     keys, chunks = _keys_table(question, by_left), _chunk_lines(question, by_chunk)
     bank = " + memory bank" if spec.streaming.memory_bank_tokens else ""
     blocks = [
-        paragraph(f"{spec.name}{what} against {question.against} on {pair.profile.name}"),
+        paragraph(f"{spec.name}{what} against {question.against} on {pair.design.profile.name}"),
         paragraph(
             f"Keys at which it pays: left context + chunk + right context{bank}, in tokens of {spec.token_ms:g} ms;"
             f" searched up to {question.keys_limit_tokens:,}."

@@ -13,6 +13,7 @@ from foldsim.cli.guard import FINDINGS, say
 from foldsim.cli.tables import number, paragraph, percent, shorten, table, yes_no
 from foldsim.data import UnknownNameError
 from foldsim.explore.model_error import coverage, model_errors
+from foldsim.explore.provenance import origin
 from foldsim.explore.results import Results, check_suffix, write_results
 from foldsim.explore.validation import (
     FOLDING_PAPER,
@@ -21,7 +22,7 @@ from foldsim.explore.validation import (
     all_groups,
     fails,
     group_rows,
-    origin,
+    read_by,
     result_columns,
     summary,
     title_of,
@@ -41,7 +42,7 @@ def run_validate(groups: Sequence[str], strict: bool, output: Path | None) -> No
     rows = {name: group_rows(name) for name in chosen}
     flat = [row for part in rows.values() for row in part]
     if output is not None:
-        write_results(Results(result_columns(flat), origin(chosen, sys.argv[1:])), output)
+        write_results(Results(result_columns(flat), origin(read_by(chosen), sys.argv[1:])), output)
         say(f"{len(flat):,} rows in {output}")
     print("\n\n".join(report(name, part) for name, part in rows.items()))
     print("\n" + summary_table([summary(name, part, flat) for name, part in rows.items()]))

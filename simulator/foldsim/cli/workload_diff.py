@@ -6,7 +6,8 @@ from math import ceil
 
 from foldsim.cli.guard import stop
 from foldsim.cli.tables import shorten, size, table
-from foldsim.explore.space import SpaceError, chunk_problem
+from foldsim.explore.axes import DesignError
+from foldsim.explore.design_checks import chunk_problems
 from foldsim.explore.tipping import common_chunk_step_ms
 from foldsim.workload.diff import TOTAL, Size, component_sizes, structure_differences
 from foldsim.workload.variant import load_design, parse_variant
@@ -32,12 +33,12 @@ def run_diff(first: str, second: str | None, variant: str | None, chunk_ms: floa
         theirs, their_variant = chosen.apply(theirs), ",".join(v for v in (their_variant, chosen.text) if v)
     spec = ours.spec
     chunk = spec.streaming.chunk_tokens * spec.token_ms if chunk_ms is None else chunk_ms
-    if chunk_ms is None and chunk_problem(chunk, theirs.spec):
-        step = float(common_chunk_step_ms(ours, theirs))
+    if chunk_ms is None and any(chunk_problems(chunk, theirs.spec)):
+        step = float(common_chunk_step_ms(ours.spec, theirs.spec))
         chunk = ceil(chunk / step) * step  # the next that both can take
-    problems = [p for p in (chunk_problem(chunk, w.spec) for w in (ours, theirs)) if p is not None]
+    problems = [problem for w in (ours, theirs) for problem in chunk_problems(chunk, w.spec)]
     if problems:
-        raise SpaceError(list(dict.fromkeys(problems)))
+        raise DesignError(problems)
     print(f"A  {_name(ours, our_variant)}\nB  {_name(theirs, their_variant)}")
     print(f"\nchunk {chunk:g} ms: " + ", ".join(_tokens(w, chunk, mark) for w, mark in ((ours, "A"), (theirs, "B"))))
     sizes = [component_sizes(w, round(chunk / w.spec.token_ms)) for w in (ours, theirs)]

@@ -11,7 +11,8 @@ import numpy as np
 from foldsim.cli.guard import stop
 from foldsim.cli.tables import WIDTH, count, paragraph, shorten, size, table
 from foldsim.data import shipped
-from foldsim.explore.space import SpaceError, chunk_problem
+from foldsim.explore.axes import DesignError
+from foldsim.explore.design_checks import chunk_problems
 from foldsim.schema.quantity import Source
 from foldsim.workload.lowering import Lowered
 from foldsim.workload.spec import WorkloadSpec
@@ -71,9 +72,8 @@ def run_show(name: str, chunk_ms: float | None, fold: int | None, variant: str |
         text = f"{text},{variant}" if text else variant
     spec = workload.spec
     chunk = chunk_ms if chunk_ms is not None else spec.streaming.chunk_tokens * spec.token_ms
-    problem = chunk_problem(chunk, spec)
-    if problem is not None:
-        raise SpaceError([f"--chunk-ms: {problem}"])
+    if problems := list(chunk_problems(chunk, spec)):
+        raise DesignError(problems)
     tokens = round(chunk / spec.token_ms)
     print(paragraph(f"{spec.name}: {spec.title}" + (f"; variant {text}" if text else "")))
     print("\n" + paragraph(spec.summary) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from foldsim.explore.calibration_parameters import (
     Parameter,
     parameters,
 )
-from foldsim.explore.engine import conditions, lower_plan, plan_for
+from foldsim.explore.design import Points
 from foldsim.explore.measurements import QUANTITIES, Measurement, MeasurementFile
 from foldsim.hardware.numbers import numbers_by_name
 from foldsim.hardware.profile import Profile
 from foldsim.model.energy import busy_terms
-from foldsim.model.evaluate import Work, work
+from foldsim.model.evaluate import Work
 from foldsim.model.power import average_power
 from foldsim.model.records import FloatArray, Hardware
 
@@ -81,26 +81,20 @@ class _Bench:
     """Measured designs of one workload under one policy, lowered, ready for any number of parameter vectors."""
 
     def __init__(self, rows: Sequence[Measurement]) -> None:
-        space = rows[0].space
-        (workload,), (self.profile,) = space.workloads, space.profiles
-        (entries,) = space.compressions(workload.spec)[-1:]
-        spec = workload.spec.model_copy(update={"compression": list(entries)})
-        designs = [(row.space.chunks(spec)[0], float(row.space.fold_factors(spec)[0])) for row in rows]
-        chunks = sorted({chunk for chunk, _ in designs})
-        factors = tuple(sorted({int(factor) for _, factor in designs}))
-        plan = plan_for(replace(space, chunk_ms=chunks, fold=factors), spec, (), self.profile)
-        points = list(zip(plan.chunk_ms.tolist(), plan.fold_factor.tolist(), strict=True))
-        self.lowered = lower_plan(space, plan, points=np.array([points.index(design) for design in designs]))
-        self.conditions = conditions(space, plan, self.lowered)
-        self.precision = spec.precision.activations
+        designs = [row.design for row in rows]
+        chunks = np.array([design.chunk_ms for design in designs])
+        factors = np.array([float(design.folding.factor) for design in designs])
+        self.points = Points(designs[0], chunks, factors)
+        self.lowered = self.points.lower()
         self.count = len(rows)
 
     def predict(self, numbers: Mapping[str, FloatArray], settings: int) -> dict[str, FloatArray]:
         """Every quantity that can be measured, each (settings, rows)."""
         spread = {name: np.repeat(values, self.count) for name, values in numbers.items()}
-        hardware = self.profile.hardware(self.precision, spread)
-        recogniser = self.lowered.take(np.tile(np.arange(self.count), settings)).recogniser
-        made = predicted(work(recogniser, hardware, *self.conditions), hardware)
+        design = self.points.design
+        hardware = design.profile.hardware(design.spec.precision.activations, spread)
+        lowered = self.lowered.take(np.tile(np.arange(self.count), settings))
+        made = predicted(self.points.work(lowered, hardware), hardware)
         return {
             name: np.broadcast_to(made[name], (settings * self.count,)).reshape(settings, self.count)
             for name in QUANTITIES
@@ -126,9 +120,9 @@ class _Problem:
     def __init__(self, profile: Profile, chosen: Sequence[Parameter], rows: Sequence[Measurement]) -> None:
         self.chosen = chosen
         self.quantities = {name: quantity for name, (_, quantity) in numbers_by_name(profile.spec).items()}
-        benches: dict[tuple[str, str | None], list[int]] = {}
+        benches: dict[tuple[str, str], list[int]] = {}
         for i, row in enumerate(rows):
-            benches.setdefault((row.space.workloads[0].name, row.space.policy), []).append(i)
+            benches.setdefault((row.design.workload.name, row.design.policy), []).append(i)
         self.benches = [(members, _Bench([rows[i] for i in members])) for members in benches.values()]
         self.keys = [(i, name) for i, row in enumerate(rows) for name in row.values]
         self.measured = np.array([rows[i].values[name] for i, name in self.keys])

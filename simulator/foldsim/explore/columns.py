@@ -22,6 +22,7 @@ class Column:
     unit: str
     label: str
     additive: bool  # rows of --by component or op add up to the total
+    type: str  # text, flag or number
     meaning: str
 
     @property
@@ -36,7 +37,13 @@ def columns() -> dict[str, Column]:
     with (Path(__file__).parent / "columns.csv").open(encoding="utf-8", newline="") as file:
         return {
             row["name"]: Column(
-                row["name"], row["group"], row["unit"], row["label"], row["additive"] == "yes", row["meaning"]
+                row["name"],
+                row["group"],
+                row["unit"],
+                row["label"],
+                row["additive"] == "yes",
+                row["type"],
+                row["meaning"],
             )
             for row in csv.DictReader(file)
         }

@@ -9,6 +9,7 @@ import numpy as np
 
 from foldsim import units as u
 from foldsim.explore.breakdown import op_terms
+from foldsim.explore.design import Design
 from foldsim.model.evaluate import Evaluation
 from foldsim.model.records import FloatArray
 from foldsim.workload.compression import LayerDropping
@@ -16,7 +17,7 @@ from foldsim.workload.compression_apply import droppable, winner
 from foldsim.workload.compression_text import describe_method
 from foldsim.workload.lowering import NOT_FOLDED, lowered_ops
 from foldsim.workload.ops import BITS, Op
-from foldsim.workload.spec import FoldingSpec, WorkloadSpec
+from foldsim.workload.spec import WorkloadSpec
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,18 @@ class Transformed:
     decode_per_chunk_uj: float  # energy of decoding; 0 where a power law covers the unit
 
 
-def transformed(
-    workload: WorkloadSpec, chunk_tokens: float, fold_factor: int, folding: FoldingSpec, result: Evaluation, at: int
-) -> list[Transformed]:
-    """Every class of weights that the workload's compression touches, in the order of the ops.
+def transformed(design: Design, result: Evaluation, at: int) -> list[Transformed]:
+    """Every class of weights that the design's compression changes, in the order of the ops.
 
     Parameters
     ----------
-    chunk_tokens, fold_factor, folding : the design, as :func:`foldsim.workload.lowering.lower` takes it.
-    result, at : its evaluation, and its index there.
+    result, at : the design's evaluation, and its index there.
     """
+    workload = design.spec
     if not workload.compression:
         return []
-    point = np.array([float(chunk_tokens)]), np.array([float(fold_factor)]), folding
+    tokens = float(round(design.chunk_ms / workload.token_ms))
+    point = np.array([tokens]), np.array([float(design.folding.factor)]), design.folding
     plain = workload.model_copy(update={"compression": []})
     before: dict[tuple[str, str], FloatArray] = {}
     after: dict[tuple[str, str], FloatArray] = {}

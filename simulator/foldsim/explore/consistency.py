@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from foldsim.explore.engine import run
-from foldsim.explore.space import DesignSpace, FoldOptions
+from foldsim.explore.space import DesignSpace
 from foldsim.hardware.profile import Profile
 from foldsim.workload.workload import Workload
 
@@ -60,9 +60,7 @@ def paper_consistency(workload: Workload, profiles: Sequence[Profile]) -> list[C
     rows = []
     for selection in SELECTIONS:
         chosen = "all" if selection == "all" else f"1-{layers // 2}"
-        space = DesignSpace(
-            [workload], profiles, [CHUNK_MS], [1, FACTOR], FoldOptions(layers=chosen, scope="attention")
-        )
+        space = DesignSpace([workload], profiles, [CHUNK_MS], [1, FACTOR], fold_layers=chosen, fold_scope="attention")
         columns = run(space)
         for i in range(0, len(columns["profile"]), 2):
             size = 1.0 - float(columns["weights_bytes"][i + 1] / columns["weights_bytes"][i])

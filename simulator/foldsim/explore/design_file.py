@@ -1,52 +1,51 @@
-"""A design space in YAML: the same axes as the options of ``foldsim sweep``."""
+"""A design space from options, as a YAML file, the command line or Python gives them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from foldsim.explore.sampling import Sampling
-from foldsim.explore.space import DesignSpace, FoldOptions, SpaceError, parse_numbers, parse_set
-from foldsim.explore.variants import SetAxis
-from foldsim.hardware.profile import load_profile
-from foldsim.schema import InputError, read_yaml, validate_document
+from foldsim.errors import UserError
+from foldsim.explore.axes import AXES, SETS, DesignError, parse_numbers, problem
+from foldsim.explore.changes import Scalar, parse_set
+from foldsim.explore.design import read_compression
+from foldsim.explore.design_checks import fold_policy_problems
+from foldsim.explore.sampling import sampling_of
+from foldsim.explore.space import DesignSpace
+from foldsim.hardware.profile import Profile, load_profile
+from foldsim.schema import Finding, InputError, Problem, read_yaml, validate_document
 from foldsim.schema.quantity import Record
 from foldsim.workload.compression import Compression
-from foldsim.workload.compression_text import CompressionTextError, parse_compression
-from foldsim.workload.workload import load_workload
+from foldsim.workload.workload import Workload, load_workload
 
 SetValues = float | int | str | bool
+
+
+def _axis(name: str, least: int | None = None) -> Any:
+    return Field(default=None, min_length=least, description=f"{AXES[name].meaning}.")
 
 
 class DesignFile(Record):
     """``DESIGN.yaml``: what to sweep. Everything is optional; options on the command line override it."""
 
-    workloads: list[str] | None = Field(
-        default=None, min_length=1, description="Shipped names, or files beside this one."
-    )
-    profiles: list[str] | None = Field(
-        default=None, min_length=1, description="Shipped names, or files beside this one."
-    )
-    chunk_ms: str | list[float] | None = Field(default=None, description='A list, or "40:1280:40" (first:last:step).')
-    fold: str | list[int] | None = Field(default=None, description="Folding factors; 1 is the baseline.")
-    fold_layers: str | None = Field(default=None, description="all, 1-10, 1,4,7 or every:2.")
-    fold_scope: str | None = Field(default=None, description="attention or attention+feedforward.")
-    fold_heads: str | None = Field(default=None, description="keep_head_dim or keep_heads.")
-    compress: list[str] | None = Field(
-        default=None,
-        min_length=1,
-        description="Compressions, one design each: none, or rules such as joiner=int4-g32,encoder.feedforward=2:4.",
-    )
-    policy: str | None = Field(default=None, description="race-to-idle, slowest-real-time or an operating point.")
-    placement: str | None = Field(default=None, description="auto, dram or pinned:COMPONENT,...")
+    workloads: list[str] | None = _axis("workloads", 1)
+    profiles: list[str] | None = _axis("profiles", 1)
+    chunk_ms: str | list[float] | None = _axis("chunk_ms")
+    fold: str | list[int] | None = _axis("fold")
+    fold_layers: str | None = _axis("fold_layers")
+    fold_scope: str | None = _axis("fold_scope")
+    fold_heads: str | None = _axis("fold_heads")
+    compress: list[str] | None = _axis("compress", 1)
+    policy: str | None = _axis("policy")
+    placement: str | None = _axis("placement")
     sets: dict[str, list[SetValues]] | None = Field(default=None, description="Path -> values, as --set takes them.")
-    by: str | None = Field(default=None, description="total, component, op, term, level or tensor.")
-    sample: int | None = Field(default=None, description="Joint samples of all ranged numbers, for bands.")
-    method: str | None = Field(default=None, description="How to draw them: lhs, sobol or random.")
-    seed: int | None = Field(default=None, description="The same seed draws the same samples; 0 by default.")
+    by: str | None = _axis("by")
+    sample: int | None = _axis("sample")
+    method: str | None = _axis("method")
+    seed: int | None = _axis("seed")
 
 
 def read_design(path: Path) -> dict[str, Any]:
@@ -66,103 +65,132 @@ def _beside(design: Path, name: str) -> str:
 
 
 def build_space(
-    options: dict[str, Any], default_workloads: Sequence[str], default_profiles: Sequence[str]
+    options: Mapping[str, Any], default_workloads: Sequence[str] = (), default_profiles: Sequence[str] = ()
 ) -> DesignSpace:
-    """A checked design space from options; each may be missing or None.
+    """A checked design space from options by the names of :data:`AXES`; each may be missing or None.
 
-    Every problem of the inputs and of the options is reported at once.
+    Workloads and profiles are names, paths or loaded objects; values are texts, as the command line takes them, or
+    plain values. Every problem of the inputs and of the options is reported together.
 
     Raises
     ------
-    InputError, SpaceError
+    InputError, DesignError
         With every reason.
     """
-    findings: list[Any] = []
-    problems: list[str] = []
-    loaded: dict[str, list[Any]] = {"workloads": [], "profiles": []}
-    for key, load, default in (
+    findings: list[Finding] = []
+    problems: list[Problem] = []
+    found: dict[str, Any] = {}
+    for name, load, default in (
         ("workloads", load_workload, default_workloads),
         ("profiles", load_profile, default_profiles),
     ):
-        for name in dict.fromkeys(options.get(key) or default):
-            try:
-                loaded[key].append(load(name))
-            except InputError as error:
-                findings += error.findings
-            except LookupError as error:
-                problems.append(str(error))
-    axes: dict[str, Any] = {}
-    for key, parse in (("chunk_ms", _chunks), ("fold", _factors), ("sets", _sets), ("compress", read_compressions)):
+        given = options.get(name)
+        found[name] = _loaded(name, load, default if given is None else given, findings, problems)
+    for name, read in (
+        ("chunk_ms", _chunks),
+        ("fold", _factors),
+        (SETS, _sets),
+        ("compress", _compressions),
+    ):
         try:
-            axes[key] = parse(options.get(key))
-        except SpaceError as error:
+            found[name] = read(options.get(name))
+        except DesignError as error:
             problems += error.problems
-    folding = FoldOptions(*(options.get(f"fold_{key}") for key in ("layers", "scope", "heads")))
+    try:
+        sampling = sampling_of(*(options.get(name) for name in ("sample", "method", "seed")))
+    except DesignError as error:
+        problems += error.problems
     if findings:
         raise InputError(tuple(findings))
     if problems:
-        raise SpaceError([*problems, *folding.problems()])
-    space = DesignSpace(
-        loaded["workloads"],
-        loaded["profiles"],
-        axes["chunk_ms"] or None,
-        axes["fold"],
-        folding,
-        options.get("policy"),
-        options.get("placement") or "auto",
-        axes["sets"],
-        options.get("by") or "total",
-        axes["compress"],
-        sampling_of(options.get("sample"), options.get("method"), options.get("seed")),
-    )
+        raise DesignError([*problems, *fold_policy_problems(options.get("fold_scope"), options.get("fold_heads"))])
+    texts = ("fold_layers", "fold_scope", "fold_heads", "policy", "placement", "by")
+    found |= {name: options[name] for name in texts if options.get(name) is not None}
+    space = DesignSpace(**found, sampling=sampling)
     space.check()
     return space
 
 
-def sampling_of(count: int | None, method: str | None, seed: int | None) -> Sampling | None:
-    """The samples that options ask for; None where they ask for none."""
-    if count is None:
-        if method is not None or seed is not None:
-            raise SpaceError(["--method and --seed say how to draw samples; give --sample N too"])
-        return None
-    return Sampling(count, method or "lhs", seed or 0)
-
-
-def _chunks(given: str | list[float] | None) -> list[float] | None:
-    if given is None or not isinstance(given, str):
-        return given
-    return parse_numbers(given, "--chunk-ms")
-
-
-def _factors(given: str | list[int] | None) -> list[int] | None:
-    if given is None or not isinstance(given, str):
-        return given
-    return [int(v) for v in parse_numbers(given, "--fold", whole=True)]
-
-
-def read_compressions(given: list[str] | None) -> list[tuple[Compression, ...]] | None:
-    """Compact texts as records; None where none are given. Tells every problem of every text at once."""
-    problems: list[str] = []
-    read = []
-    for text in given or ():
+def _loaded(
+    axis: str, load: Any, given: Any, findings: list[Finding], problems: list[Problem]
+) -> list[Workload | Profile]:
+    """The inputs of one kind, each once; what is wrong with them is added to findings and problems."""
+    items = list(given) if isinstance(given, (list, tuple)) else [given]
+    loaded: list[Workload | Profile] = []
+    for item in {item if isinstance(item, str) else id(item): item for item in items}.values():
         try:
-            read.append(parse_compression(text))
-        except CompressionTextError as error:
-            problems += [f"--compress: {problem}" for problem in error.problems]
+            loaded.append(item if isinstance(item, (Workload, Profile)) else load(item))
+        except InputError as error:
+            findings += error.findings
+        except LookupError as error:
+            problems.append(problem(axis, str(error)))
+    return loaded
+
+
+def read_numbers(given: object, axis: str, whole: bool = False) -> list[float]:
+    """A number, a sequence of numbers, or text such as ``40:160:40`` as a list.
+
+    Raises
+    ------
+    DesignError
+        If something in it is no number, or no whole one where whole ones are asked for.
+    """
+    if isinstance(given, str):
+        return parse_numbers(given, axis, whole)
+    items: list[Any] = list(given) if isinstance(given, Iterable) else [given]
+    for item in items:
+        number = hasattr(item, "__float__") and not isinstance(item, (bool, str))
+        if not number or (whole and item % 1):
+            raise DesignError([problem(axis, f"{item!r} is not a {'whole number' if whole else 'number'}")])
+    return [float(item) for item in items]
+
+
+def _chunks(given: object) -> list[float] | None:
+    return None if given is None else read_numbers(given, "chunk_ms")
+
+
+def _factors(given: object) -> list[int] | None:
+    return None if given is None else [int(n) for n in read_numbers(given, "fold", whole=True)]
+
+
+def _compressions(given: str | Sequence[str] | None) -> list[tuple[Compression, ...]] | None:
+    """Compact texts as rules; None if none are given. Every problem of every text is reported."""
+    problems: list[Problem] = []
+    read = []
+    for text in [given] if isinstance(given, str) else given or ():
+        try:
+            read.append(read_compression(text))
+        except DesignError as error:
+            problems += error.problems
     if problems:
-        raise SpaceError(problems)
+        raise DesignError(problems)
     return read or None
 
 
-def _sets(given: list[str] | dict[str, list[SetValues]] | None) -> list[SetAxis]:
-    if not given:
-        return []
-    axes = (
-        [SetAxis(path, tuple(v)) for path, v in given.items()]
-        if isinstance(given, dict)
-        else list(map(parse_set, given))
-    )
-    twice = sorted({a.path for a in axes if [b.path for b in axes].count(a.path) > 1})
+def _sets(given: Sequence[str] | Mapping[str, Sequence[Scalar]] | None) -> dict[str, tuple[Scalar, ...]]:
+    if isinstance(given, Mapping):
+        return {path: tuple(values) for path, values in given.items()}
+    axes = [parse_set(text) for text in given or ()]
+    paths = [path for path, _ in axes]
+    twice = sorted({path for path in paths if paths.count(path) > 1})
     if twice:
-        raise SpaceError([f"--set {path} is given twice; list its values once: {path}=v1,v2" for path in twice])
-    return axes
+        message = "given twice; list its values once: {}=v1,v2"
+        raise DesignError([Problem((SETS, path), message.format(path)) for path in twice])
+    return dict(axes)
+
+
+def one_value_each(texts: Iterable[str] | None, command: str) -> dict[str, Scalar]:
+    """Changes from ``path=value`` texts for a command that evaluates one design.
+
+    Raises
+    ------
+    UserError
+        If a text cannot be read, or gives several values.
+    """
+    changes: dict[str, Scalar] = {}
+    for text in texts or ():
+        path, values = parse_set(text)
+        if len(values) > 1:
+            raise UserError(f"--set {path}: {command} takes one value, not {len(values)}; use foldsim sweep")
+        changes[path] = values[0]
+    return changes

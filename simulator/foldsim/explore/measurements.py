@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from foldsim.data import UnknownNameError
-from foldsim.explore.space import DesignSpace, SpaceError
+from foldsim.errors import nearest
+from foldsim.explore.axes import DesignError
+from foldsim.explore.design import Design, resolve
 from foldsim.hardware.profile import Profile
-from foldsim.schema import Finding, InputError
+from foldsim.schema import Finding, InputError, Problem
 from foldsim.workload.workload import Workload, load_workload
 
 QUANTITIES = ("latency_ms", "busy_ms", "energy_uj", "energy_busy_uj", "power_mw")
@@ -43,14 +43,14 @@ class Measurement:
 
     Attributes
     ----------
-    space : the one design, on the profile under calibration.
+    design : on the profile under calibration.
     values : measured quantities by name, in the unit of the name.
     uncertainty_ratio : one standard deviation, relative.
     scope : what the meter saw (chip, board ...); for the reader.
     """
 
     name: str
-    space: DesignSpace
+    design: Design
     values: dict[str, float]
     uncertainty_ratio: float
     scope: str
@@ -163,9 +163,8 @@ class _Reader:
         names = [cell.text for cell in header]
         for index, cell in enumerate(header):
             if cell.text not in COLUMNS:
-                near = difflib.get_close_matches(cell.text, COLUMNS, n=1)
                 message = f"unknown column {cell.text!r}"
-                self.tell(line, cell.column, cell.text, message, ", ".join(COLUMNS), near[0] if near else None)
+                self.tell(line, cell.column, cell.text, message, ", ".join(COLUMNS), nearest(cell.text, COLUMNS))
             elif cell.text in names[:index]:
                 self.tell(line, cell.column, cell.text, f"the column {cell.text!r} is there twice")
         for name in REQUIRED:
@@ -201,11 +200,14 @@ class _Reader:
         if len(self.findings) > before or workload is None:
             return None
         policy = next((cells[name].text for name in POLICY_COLUMNS if name in cells), None)
-        space = self.space(line, cells, workload, chunk, int(fold), policy)
-        if space is None:
+        try:
+            design = resolve(workload, self.profile, chunk, fold=int(fold), policy=policy)
+        except DesignError as error:
+            for problem in error.problems:
+                self.report_design(line, cells, problem)
             return None
         scope = cells["scope"].text if "scope" in cells else ""
-        return Measurement(label, space, values, uncertainty, scope)
+        return Measurement(label, design, values, uncertainty, scope)
 
     def number(self, line: int, cell: _Cell, name: str, whole: bool = False, most: float = 1.0e18) -> float:
         allowed = "a whole number, at least 1" if whole else f"a number above 0 and at most {most:g}"
@@ -238,41 +240,11 @@ class _Reader:
             self.tell(line, cell.column, "workload", f"{name}: {error.strerror}")
         return None
 
-    def space(
-        self,
-        line: int,
-        cells: dict[str, _Cell],
-        workload: Workload,
-        chunk_ms: float | None,
-        fold: int,
-        policy: str | None,
-    ) -> DesignSpace | None:
-        """The one design of a row."""
-        spec = workload.spec
-        own = spec.streaming.chunk_tokens * spec.token_ms
-        space = DesignSpace(
-            [workload],
-            [self.profile],
-            [own if chunk_ms is None else chunk_ms],
-            [fold],
-            policy=policy,
-            compress=[spec.compression],
-        )
-        try:
-            space.check()
-        except SpaceError as error:
-            for problem in error.problems:
-                name = _blamed(problem, cells)
-                self.tell(line, cells[name].column, name, problem)
-            return None
-        return space
+    def report_design(self, line: int, cells: dict[str, _Cell], problem: Problem) -> None:
+        """A problem of a row's design, at the cell that it comes from."""
+        name = next((name for name in _COLUMNS_OF.get(str(problem.path[0]), ()) if name in cells), "workload")
+        self.tell(line, cells[name].column, name, problem.message, problem.allowed, problem.suggestion)
 
 
-def _blamed(problem: str, cells: dict[str, Any]) -> str:
-    """The column of a row that a problem of its design is about."""
-    signs: tuple[tuple[str, Callable[[str], bool]], ...] = (
-        ("chunk_ms", lambda text: text.startswith("chunk of")),
-        ("fold_factor", lambda text: text.startswith("--fold")),
-        *((name, lambda text: "policy or operating point" in text) for name in POLICY_COLUMNS),
-    )
-    return next((name for name, found in signs if name in cells and found(problem)), "workload")
+# Columns of the file that an axis of a design is given by.
+_COLUMNS_OF = {"chunk_ms": ("chunk_ms",), "fold": ("fold_factor",), "policy": POLICY_COLUMNS}

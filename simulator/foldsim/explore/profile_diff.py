@@ -10,13 +10,14 @@ import numpy as np
 from pydantic import BaseModel
 
 from foldsim.errors import UserError
-from foldsim.explore.engine import evaluate_plan, plan_for
-from foldsim.explore.space import DesignSpace, SpaceError
-from foldsim.explore.variants import SetAxis, apply_axis
+from foldsim.explore.axes import DesignError
+from foldsim.explore.changes import change
+from foldsim.explore.engine import Batch, batch_of
+from foldsim.explore.space import DesignSpace
 from foldsim.hardware.numbers import numbers_by_name
 from foldsim.hardware.profile import Profile
 from foldsim.hardware.spec import ProfileSpec
-from foldsim.model.evaluate import Bands
+from foldsim.model.evaluate import Bands, Evaluation
 from foldsim.schema.quantity import Quantity
 from foldsim.workload.workload import Workload, load_workload
 
@@ -72,7 +73,7 @@ def profile_diff(first: Profile, second: Profile, workload: Workload) -> Profile
         found = [effects.with_effect(difference) for difference in found]
     found.sort(key=lambda d: -abs(d.effect_ratio or 0.0))
     return ProfileDiff(
-        found, len(_plan(first, workload)[1].chunk_ms) if power else 0, power, other, "\n".join(problems)
+        found, len(_reference_batch(first, workload).points) if power else 0, power, other, "\n".join(problems)
     )
 
 
@@ -85,26 +86,33 @@ def reference_workload(profiles: Sequence[Profile]) -> Workload:
 def _fits(profile: Profile, workload: Workload) -> bool:
     """Whether the memories hold the whole of a workload, so that powers mean something."""
     try:
-        space, plan = _plan(profile, workload)
-    except SpaceError:
+        batch = _reference_batch(profile, workload)
+    except DesignError:
         return False
-    hardware = profile.hardware(workload.spec.precision.activations, {})
-    _, result = evaluate_plan(space, plan, Bands(hardware, hardware, hardware))
-    return bool(result.footprint.fits[plan.wanted].all())
+    return bool(_nominal(batch, {}).footprint.fits[batch.wanted].all())
 
 
 def _try(evaluate: Callable[[], float], problems: list[str]) -> float | None:
     try:
         return evaluate()
-    except SpaceError as error:
-        problems += error.problems
+    except DesignError as error:
+        problems.append(str(error))
         return None
 
 
-def _plan(profile: Profile, workload: Workload) -> tuple[DesignSpace, Any]:
+def _reference_batch(profile: Profile, workload: Workload) -> Batch:
+    """The designs of the reference sweep."""
     space = DesignSpace([workload], [profile])
     space.check()
-    return space, plan_for(space, workload.spec, (), profile)
+    design = space.common(workload, profile, workload.spec.compression)
+    return batch_of(design, space.chunks(workload.spec), space.fold_factors(workload.spec))
+
+
+def _nominal(batch: Batch, numbers: dict[str, float]) -> Evaluation:
+    """The reference sweep at nominal values, with some changed."""
+    design = batch.points.design
+    hardware = design.profile.hardware(design.spec.precision.activations, numbers)
+    return batch.points.evaluate(batch.points.lower(), Bands(hardware, hardware, hardware))
 
 
 def _mean_power_of(profile: Profile, workload: Workload) -> float:
@@ -187,17 +195,14 @@ class _Effects:
         self.workload = workload
         self.power_mw = power_mw
         self.names = set(numbers_by_name(profile.spec))
-        self.precision = workload.spec.precision.activations
         # The clock stands twice in a profile; the two change together, and the effect stands at the first unit.
         self.clock = f"compute_units.{profile.spec.compute_units[0].name}.clock_hz"
         self.reference = f"operating_points.{profile.spec.reference_operating_point}.frequency_hz"
 
     def mean_power(self, profile: Profile, numbers: dict[str, float]) -> float:
         """Mean of the average power over the sweep's designs, with some numbers changed [mW]."""
-        space, plan = _plan(profile, self.workload)
-        hardware = profile.hardware(self.precision, numbers)
-        _, result = evaluate_plan(space, plan, Bands(hardware, hardware, hardware))
-        return float(np.mean(result.nominal.power_mw[plan.wanted]))
+        batch = _reference_batch(profile, self.workload)
+        return float(np.mean(_nominal(batch, numbers).nominal.power_mw[batch.wanted]))
 
     def with_effect(self, difference: Difference) -> Difference:
         """The difference with its effect, where it can be had alone."""
@@ -213,8 +218,7 @@ class _Effects:
             numbers = dict.fromkeys((path, self.reference) if path == self.clock else (path,), value.value)
             return self.mean_power(self.profile, numbers) if path in self.names else None
         try:
-            (variant,) = apply_axis(self.profile, SetAxis(f"profile.{path}", (value,)))
-            return self.mean_power(variant, {})
+            return self.mean_power(change(self.profile, f"profile.{path}", value), {})
         except (UserError, LookupError):
             return None
 

@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim._version import __version__
 from foldsim.errors import UserError
 from foldsim.explore.columns import columns
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from foldsim.explore.space import DesignSpace
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 _MARK = "# foldsim "
@@ -39,7 +36,7 @@ class Results:
     Attributes
     ----------
     columns : column name -> array, all of one length; names and units are those of the column dictionary.
-    provenance : foldsim version, inputs with their hashes, arguments.
+    provenance : where the rows come from: :func:`foldsim.explore.provenance.provenance`.
     """
 
     columns: dict[str, np.ndarray]
@@ -66,23 +63,6 @@ class Results:
     def rows(self) -> Iterator[list[Any]]:
         """Rows of plain Python values."""
         yield from (list(row) for row in zip(*(v.tolist() for v in self.columns.values()), strict=True))
-
-
-def provenance(space: DesignSpace, arguments: Sequence[str]) -> dict[str, Any]:
-    """What a result file says about its origin. No date and no folder, so that equal runs give equal bytes.
-
-    An input that rests on other files (a profile that extends another) names them with their hashes in ``parts``; its
-    ``sha256`` covers all of them.
-    """
-    inputs: list[dict[str, Any]] = [
-        {"kind": kind, "name": item.name, "file": Path(item.document.file).name, "sha256": item.sha256}
-        for kind, items in (("workload", space.workloads), ("profile", space.profiles))
-        for item in items
-    ]
-    for entry, profile in zip(inputs[len(space.workloads) :], space.profiles, strict=True):
-        if len(files := profile.files()) > 1:
-            entry["parts"] = [{"file": file, "sha256": digest} for file, digest in files]
-    return {"foldsim_version": __version__, "arguments": list(arguments), "inputs": inputs}
 
 
 def check_suffix(path: Path) -> None:
@@ -225,10 +205,12 @@ def _column(name: str, cells: list[str]) -> np.ndarray:
 
     A column of the dictionary must hold what the dictionary says; other columns (``--set`` paths) what they look like.
     """
-    if name in _TEXT_COLUMNS:
+    if _type_of(name) == "text":
         return np.array(cells, dtype=object)
     lower = [cell.strip().lower() for cell in cells]
-    if name in _FLAG_COLUMNS or (name not in columns() and cells and all(cell in ("true", "false") for cell in lower)):
+    if _type_of(name) == "flag" or (
+        name not in columns() and cells and all(cell in ("true", "false") for cell in lower)
+    ):
         wrong = [cell for cell, word in zip(cells, lower, strict=True) if word not in ("true", "false")]
         if wrong:
             raise ValueError(f"the column {name} holds {wrong[0][:40]!r} where true or false belongs")
@@ -247,6 +229,11 @@ def _column(name: str, cells: list[str]) -> np.ndarray:
             f"the column {name} holds {wrong[0][:40]!r} where a number belongs" if wrong else f"bad {name}"
         )
     return np.array(cells, dtype=object)
+
+
+def _type_of(name: str) -> str:
+    """Type of a column by the dictionary; empty for changed values, whose columns are named by their path."""
+    return columns()[name].type if name in columns() else ""
 
 
 def _is_number(cell: str) -> bool:
@@ -278,49 +265,13 @@ def _read_parquet(path: Path) -> Results:
     return Results(_typed(names, [list(row) for row in zip(*(table[n].to_pylist() for n in names), strict=True)]), meta)
 
 
-_FLAG_COLUMNS = {"fits", "realtime", "inside"}
-_TEXT_COLUMNS = {
-    "component",
-    "layer",
-    "op",
-    "term",
-    "cause",
-    "part",
-    "tensors",
-    "level",
-    "workload",
-    "profile",
-    "operating_point",
-    "policy",
-    "placement",
-    "fold_layers",
-    "fold_scope",
-    "fold_heads",
-    "compression",
-    "bottleneck",
-    "group",
-    "target",
-    "quantity",
-    "measured_row",
-    "scope",
-    "software",
-    "fitted",
-    "unit",
-    "variant",
-    "against",
-    "metric",
-    "over",
-    "verdict",
-}
-
-
 def _typed(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, np.ndarray]:
     """Columns of one type each: text stays text even where it looks like a number."""
     typed: dict[str, np.ndarray] = {}
     for index, name in enumerate(names):
         values = [row[index] for row in rows]
         mixed = any(isinstance(v, str) for v in values)
-        if name in _TEXT_COLUMNS or mixed:
+        if _type_of(name) == "text" or mixed:
             typed[name] = np.array([str(v) for v in values], dtype=object)
         else:
             typed[name] = np.array(values)

@@ -7,17 +7,18 @@ median; design points share the draws, so that what is common to two designs can
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
 
-from foldsim.errors import UserError
+from foldsim.explore.axes import DesignError, problem
 from foldsim.hardware.numbers import numbers_by_name
 from foldsim.hardware.profile import Profile
 from foldsim.model.records import FloatArray, Hardware
+from foldsim.schema import Problem
 from foldsim.schema.quantity import Quantity
 from foldsim.workload.spec import WorkloadSpec
 
@@ -45,19 +46,15 @@ class Sampling:
     method: str = "lhs"
     seed: int = 0
 
-    def problems(self) -> list[str]:
+    def problems(self) -> Iterator[Problem]:
         """Everything that is wrong with it."""
-        found = []
         if not FEWEST_SAMPLES <= self.count <= MOST_SAMPLES:
-            found.append(
-                f"--sample {self.count}: the band is the 5 to 95 % quantiles, which takes {FEWEST_SAMPLES} to"
-                f" {MOST_SAMPLES:,} samples"
-            )
+            message = f"{self.count}: the band is the 5 to 95 % quantiles, which takes {FEWEST_SAMPLES} to"
+            yield problem("sample", f"{message} {MOST_SAMPLES:,} samples")
         if self.method not in METHODS:
-            found.append(f"--method {self.method!r} is not known; allowed: {', '.join(METHODS)}")
+            yield problem("method", f"{self.method!r} does not exist", ", ".join(METHODS))
         if self.seed < 0:
-            found.append(f"--seed {self.seed}: a seed is zero or a whole number above")
-        return found
+            yield problem("seed", f"{self.seed}: a seed is zero or a whole number above")
 
     def shares(self, names: Sequence[str]) -> dict[str, FloatArray]:
         """Probabilities (count,) in (0, 1) by name, one array per distinct name.
@@ -81,8 +78,8 @@ class Sampling:
         try:
             from scipy.stats import qmc
         except ImportError:
-            message = "--method sobol needs SciPy: pip install 'foldsim[calibrate]' (or take --method lhs)"
-            raise UserError(message) from None
+            message = "sobol needs SciPy: pip install 'foldsim[calibrate]' (or take lhs)"
+            raise DesignError([problem("method", message)]) from None
         sequence = qmc.Sobol(max(dimensions, 1), scramble=True, rng=self.seed)
         points: FloatArray = sequence.random_base2((self.count - 1).bit_length())
         return points[: self.count]
@@ -193,3 +190,18 @@ def _with_values(node: Any, values: dict[tuple[str | int, ...], FloatArray]) -> 
     if isinstance(node, list):
         return [_with_values(item, below[i]) if i in below else item for i, item in enumerate(node)]
     return node.model_copy(update={key: _with_values(getattr(node, str(key)), v) for key, v in below.items()})
+
+
+def sampling_of(count: int | None, method: str | None, seed: int | None) -> Sampling | None:
+    """The samples that are asked for; None if none are.
+
+    Raises
+    ------
+    DesignError
+        If a method or a seed is given without a number of samples.
+    """
+    if count is None:
+        if method is not None or seed is not None:
+            raise DesignError([problem("sample", "method and seed apply to samples; give their number too")])
+        return None
+    return Sampling(count, method or "lhs", seed or 0)

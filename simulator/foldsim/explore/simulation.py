@@ -8,14 +8,30 @@ from typing import Any
 import numpy as np
 
 from foldsim import units as u
+from foldsim.explore.axes import DesignError
 from foldsim.explore.breakdown import op_rows, term_times
 from foldsim.explore.compression_summary import Transformed, transformed
-from foldsim.explore.engine import evaluate_plan, plan_for, totals_of
-from foldsim.explore.space import DesignSpace
+from foldsim.explore.design import Design
+from foldsim.explore.engine import batch_of, totals_of
+from foldsim.explore.sampling import Sampling
 from foldsim.model.energy import Term
+from foldsim.model.evaluate import Evaluation
 from foldsim.model.power import chunk_terms
-from foldsim.workload.compression_text import describe_compression
-from foldsim.workload.folding import describe_layers
+
+# What a simulation says about its design, in this order.
+DESCRIBED = (
+    "workload",
+    "profile",
+    "chunk_ms",
+    "fold_factor",
+    "fold_layers",
+    "fold_scope",
+    "fold_heads",
+    "compression",
+    "operating_point",
+    "policy",
+    "placement",
+)
 
 
 @dataclass(frozen=True)
@@ -75,28 +91,47 @@ class Simulation:
         }
 
 
-def explain(space: DesignSpace) -> Simulation:
-    """Evaluate the one design of a space (one workload, profile, chunk and factor) and keep every term.
+def explain(design: Design, sampling: Sampling | None = None) -> Simulation:
+    """Evaluate one design and keep every term.
+
+    Parameters
+    ----------
+    sampling : joint samples for the ``..._sampled_...`` totals; none if not given.
 
     Raises
     ------
-    SpaceError
-        If the design cannot be evaluated; lists every reason.
+    DesignError
+        If the samples cannot be drawn; lists every reason.
     """
-    space.check()
-    (workload,), (profile,), (chunk,) = space.workloads, space.profiles, space.chunks(space.workloads[0].spec)
-    *_, entries = space.compressions(workload.spec)  # none, and the workload's own where it has one
-    spec = workload.spec.model_copy(update={"compression": list(entries)})
-    (factor,) = space.fold_factors(spec)
-    plan = plan_for(space, spec, (), profile)
-    bands = profile.bands(spec.precision.activations)
-    lowered, result = evaluate_plan(space, plan, bands)
-    at = int(np.flatnonzero(plan.wanted)[0])
-    totals = {name: _plain(values[at]) for name, values in totals_of(space, plan, bands, result).items()}
+    if sampling and (problems := list(sampling.problems())):
+        raise DesignError(problems)
+    factor = design.folding.factor
+    batch = batch_of(design, [design.chunk_ms], [factor])
+    bands = design.profile.bands(design.spec.precision.activations)
+    lowered = batch.points.lower()
+    result = batch.points.evaluate(lowered, bands)
+    at = int(np.flatnonzero(batch.wanted)[0])
+    totals = {name: _plain(values[at]) for name, values in totals_of(batch, bands, result, sampling).items()}
     rows = op_rows(result, lowered)
     count = len(lowered.rows) + 1
-    mine = slice(at * count, (at + 1) * count)
-    period = float(result.plan.period_s[at])
+    of_design = slice(at * count, (at + 1) * count)
+    described = design.named()
+    described["operating_point"] = result.hardware.point_names[int(result.point[at])]
+    spent = term_times(result)[:, :, at].sum(axis=1) * u.MS_PER_S
+    return Simulation(
+        {name: described[name] for name in DESCRIBED},
+        totals,
+        [term for term in _power_terms(result, at) if term.high_mw > 0],
+        dict(zip(result.bottleneck_names, spent.tolist(), strict=True)),
+        _homes(result, at),
+        {name: values[of_design].tolist() for name, values in rows.items()},
+        transformed(design, result, at),
+    )
+
+
+def _power_terms(result: Evaluation, at: int) -> list[PowerTerm]:
+    """Mean power of every energy term of one point."""
+    period_s = float(result.plan.period_s[at])
     by_end = [
         chunk_terms(result.activity, result.plan, hardware, supply)
         for hardware, supply in (
@@ -105,14 +140,17 @@ def explain(space: DesignSpace) -> Simulation:
             (result.bands.high, result.high_supply),
         )
     ]
-    terms = [
-        PowerTerm(nominal.name, nominal.part, *(_mean_power(t, at, period) for t in (nominal, low, high)))
+    return [
+        PowerTerm(nominal.name, nominal.part, *(_mean_power(t, at, period_s) for t in (nominal, low, high)))
         for nominal, low, high in zip(*by_end, strict=True)
     ]
-    spent = term_times(result)[:, :, at].sum(axis=1) * u.MS_PER_S
+
+
+def _homes(result: Evaluation, at: int) -> list[Home]:
+    """Where every group of tensors of one point lives."""
     recogniser = result.recogniser
     calls = recogniser.invocations_per_chunk[recogniser.group_component, at] / recogniser.chunk_s[at]
-    homes = [
+    return [
         Home(
             name,
             float(recogniser.group_bytes[g, at]),
@@ -121,30 +159,6 @@ def explain(space: DesignSpace) -> Simulation:
         )
         for g, name in enumerate(recogniser.group_names)
     ]
-    folding = space.fold_options.spec(spec, factor)
-    folded = factor > 1
-    design = {
-        "workload": workload.name,
-        "profile": profile.name,
-        "chunk_ms": chunk,
-        "fold_factor": factor,
-        "fold_layers": describe_layers(folding.layers) if folded else "none",
-        "fold_scope": folding.scope if folded else "none",
-        "fold_heads": folding.heads if folded else "none",
-        "compression": describe_compression(spec.compression),
-        "operating_point": result.hardware.point_names[int(result.point[at])],
-        "policy": space.policy or profile.spec.policy,
-        "placement": space.placement,
-    }
-    return Simulation(
-        design,
-        totals,
-        [t for t in terms if t.high_mw > 0],
-        dict(zip(result.bottleneck_names, spent.tolist(), strict=True)),
-        homes,
-        {name: values[mine].tolist() for name, values in rows.items()},
-        transformed(spec, round(chunk / spec.token_ms), factor, folding, result, at),
-    )
 
 
 def _mean_power(term: Term, at: int, period_s: float) -> float:

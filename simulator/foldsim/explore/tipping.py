@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 
 import numpy as np
 
 from foldsim import units as u
+from foldsim.explore.axes import DesignError, problem
+from foldsim.explore.design import Design, Points, resolve
+from foldsim.explore.design_checks import chunk_problems
 from foldsim.explore.engine import BLOCK_POINTS
-from foldsim.explore.space import DesignSpace, SpaceError
+from foldsim.explore.space import DesignSpace
 from foldsim.hardware.profile import Profile
-from foldsim.model.evaluate import Bands, Evaluation, evaluate
+from foldsim.model.evaluate import Bands, Evaluation
 from foldsim.model.records import BoolArray, FloatArray, IntArray
-from foldsim.workload.lowering import lower
+from foldsim.schema import Problem
 from foldsim.workload.spec import WorkloadSpec
 from foldsim.workload.workload import Workload
 
@@ -39,34 +42,35 @@ ROUNDING_RATIO = 1.0e-12
 
 @dataclass(frozen=True)
 class Pair:
-    """Two designs on one chip.
+    """Two designs on one chip under one policy and placement; their own chunk sizes are not used.
 
     Attributes
     ----------
-    design, against : what may pay, and what it is compared with; folded and transformed as they are to be.
-    policy, placement : as in :class:`foldsim.explore.space.DesignSpace`.
+    design, against : what may pay, and what it is compared with.
     """
 
-    design: Workload
-    against: Workload
-    profile: Profile
-    policy: str | None = None
-    placement: str = "auto"
+    design: Design
+    against: Design
+
+    @property
+    def specs(self) -> tuple[WorkloadSpec, WorkloadSpec]:
+        """Descriptions of the two workloads."""
+        return self.design.spec, self.against.spec
 
     @property
     def chunk_step_ms(self) -> Fraction:
         """Duration of which every chunk of both designs is a whole multiple."""
-        return common_chunk_step_ms(self.design, self.against)
+        return common_chunk_step_ms(*self.specs)
 
     @property
     def left_step_ms(self) -> Fraction:
         """Duration of which every left context of both designs is a whole multiple."""
-        return _common(_exact(w.spec.token_ms) * _left_step_tokens(w.spec) for w in (self.design, self.against))
+        return _common(_exact(spec.token_ms) * _left_step_tokens(spec) for spec in self.specs)
 
     @property
     def fewest_left_steps(self) -> int:
-        """Least left context: none, or one step where a layer needs some."""
-        return int(any(_left_problems(w.spec, 0) for w in (self.design, self.against)))
+        """Least left context: none, or one step if a layer needs some."""
+        return int(any(_left_problems(spec, 0) for spec in self.specs))
 
     @property
     def left_ms(self) -> float:
@@ -80,48 +84,71 @@ class Pair:
         return np.round((chunk_ms + left_ms) / spec.token_ms) + around
 
     def can_take(self, chunk_ms: float) -> bool:
-        """Whether both models can take a chunk at once."""
-        return not any(w.spec.chunk_problem(round(chunk_ms / w.spec.token_ms)) for w in (self.design, self.against))
+        """Whether both models can process a chunk of that size."""
+        return not any(spec.chunk_problem(round(chunk_ms / spec.token_ms)) for spec in self.specs)
 
-    def check(
-        self, chunk_ms: Sequence[float] | None = None, keys_limit_tokens: int = KEYS_LIMIT_TOKENS
-    ) -> tuple[float, ...]:
-        """Chunk sizes to look at, ascending: as asked, else the design's own as far as the other has them too.
 
-        Raises
-        ------
-        SpaceError
-            If a design cannot be evaluated on the chip, or the limit leaves nothing to search.
-        """
-        problems: list[str] = []
-        chunks: tuple[float, ...] = ()
-        for workload in (self.against, self.design):
-            factor = workload.spec.folding.factor if workload.spec.folding else 1
-            space = DesignSpace(
-                [workload], [self.profile], chunk_ms, [factor], policy=self.policy, placement=self.placement
-            )
-            try:
-                space.check()
-            except SpaceError as error:
-                problems += error.problems
-            chunks = space.chunks(workload.spec)
-            step = _left_step_tokens(workload.spec)
-            for steps in (self.fewest_left_steps, keys_limit_tokens // step):
-                problems += _left_problems(workload.spec, steps * step)
-        if chunk_ms is None:
-            multiple = self.chunk_step_ms
-            chunks = tuple(c for c in chunks if _exact(c) % multiple == 0 and self.can_take(c)) or (float(multiple),)
-            if not self.can_take(chunks[0]):
-                problems.append(f"no usual chunk size suits both; give --chunk-ms, in multiples of {chunks[0]:g} ms")
-        fewest = self.fewest_left_steps * float(self.left_step_ms)
-        if not problems and self.keys_tokens(np.array(chunks[-1]), np.array(fewest)) >= keys_limit_tokens:
-            problems.append(
-                f"--max-keys {keys_limit_tokens}: a chunk of {chunks[-1]:g} ms with its right context has as many"
-                f" already; give more, such as {KEYS_LIMIT_TOKENS}"
-            )
-        if problems:
-            raise SpaceError(list(dict.fromkeys(problems)))
-        return chunks
+def pair_of(
+    workload: Workload,
+    against: Workload,
+    profile: Profile,
+    policy: str | None = None,
+    placement: str = "auto",
+    chunk_ms: Sequence[float] = (),
+) -> Pair:
+    """The pair of two workloads, folded and transformed as they describe themselves; ``chunk_ms`` is only checked.
+
+    Raises
+    ------
+    DesignError
+        With every reason why one of them cannot be evaluated on the chip.
+    """
+    designs: list[Design] = []
+    problems: list[Problem] = []
+    for each in (against, workload):
+        problems += [found for chunk in chunk_ms for found in chunk_problems(chunk, each.spec)]
+        try:
+            designs.append(resolve(each, profile, policy=policy, placement=placement))
+        except DesignError as error:
+            problems += error.problems
+    if problems:
+        raise DesignError(problems)
+    return Pair(designs[1], designs[0])
+
+
+def searched_chunks(
+    pair: Pair, chunk_ms: Sequence[float] | None = None, keys_limit_tokens: int = KEYS_LIMIT_TOKENS
+) -> tuple[float, ...]:
+    """Chunk sizes to search, ascending: as given, else the design's own as far as the other has them too.
+
+    Raises
+    ------
+    DesignError
+        If a model cannot take a chunk or a left context, or the limit leaves nothing to search.
+    """
+    problems: list[Problem] = []
+    chunks: tuple[float, ...] = ()
+    for design in (pair.against, pair.design):
+        spec = design.spec
+        chunks = DesignSpace([design.workload], [design.profile], chunk_ms).chunks(spec)
+        problems += [found for chunk in chunks for found in chunk_problems(chunk, spec)]
+        step = _left_step_tokens(spec)
+        for steps in (pair.fewest_left_steps, keys_limit_tokens // step):
+            problems += [Problem((), message) for message in _left_problems(spec, steps * step)]
+    if chunk_ms is None:
+        multiple = pair.chunk_step_ms
+        common = tuple(c for c in chunks if _exact(c) % multiple == 0 and pair.can_take(c))
+        chunks = common or (float(multiple),)
+        if not pair.can_take(chunks[0]):
+            message = f"no usual chunk size suits both; give some, in multiples of {chunks[0]:g} ms"
+            problems.append(problem("chunk_ms", message))
+    fewest = pair.fewest_left_steps * float(pair.left_step_ms)
+    if not problems and pair.keys_tokens(np.array(chunks[-1]), np.array(fewest)) >= keys_limit_tokens:
+        message = f"{keys_limit_tokens}: a chunk of {chunks[-1]:g} ms with its right context has as many already;"
+        problems.append(problem("max_keys", f"{message} give more, such as {KEYS_LIMIT_TOKENS}"))
+    if problems:
+        raise DesignError(problems)
+    return chunks
 
 
 @dataclass(frozen=True)
@@ -173,21 +200,21 @@ class Tipping:
         return ("always" if self.pays_first else "never") if self.differs else "equal"
 
 
-def common_chunk_step_ms(*workloads: Workload) -> Fraction:
+def common_chunk_step_ms(*specs: WorkloadSpec) -> Fraction:
     """Duration of which every chunk of all workloads is a whole multiple."""
-    return _common(_exact(w.spec.token_ms) * w.spec.chunk_step_tokens for w in workloads)
+    return _common(_exact(spec.token_ms) * spec.chunk_step_tokens for spec in specs)
 
 
 def compare(pair: Pair, chunk_ms: FloatArray, left_ms: FloatArray) -> Comparison:
     """Both designs at P points: chunk sizes and left contexts in ms, shape (P,)."""
     parts = []
-    precisions = {w.spec.precision.activations for w in (pair.design, pair.against)}
-    bands = {precision: pair.profile.bands(precision) for precision in precisions}
+    both = (pair.design, pair.against)
+    bands = [design.profile.bands(design.spec.precision.activations) for design in both]
     for start in range(0, len(chunk_ms), BLOCK_POINTS):
         here = slice(start, start + BLOCK_POINTS)
         results = [
-            _evaluated(pair, w.spec, bands[w.spec.precision.activations], chunk_ms[here], left_ms[here])
-            for w in (pair.design, pair.against)
+            _evaluated(design, hardware, chunk_ms[here], left_ms[here])
+            for design, hardware in zip(both, bands, strict=True)
         ]
         mine, other = results
         values = [_metrics(result) for result in results]
@@ -245,21 +272,10 @@ def over_chunk(pair: Pair, limit_ms: float = CHUNK_LIMIT_MS) -> list[Tipping]:
     return _tippings(chunks, left, compare(pair, chunks, left))
 
 
-def _evaluated(pair: Pair, spec: WorkloadSpec, bands: Bands, chunk_ms: FloatArray, left_ms: FloatArray) -> Evaluation:
+def _evaluated(design: Design, bands: Bands, chunk_ms: FloatArray, left_ms: FloatArray) -> Evaluation:
     """One design at P points."""
-    tokens, left = np.round(chunk_ms / spec.token_ms), np.round(left_ms / spec.token_ms)
-    factor = np.full(tokens.shape, float(spec.folding.factor if spec.folding else 1))
-    recogniser = lower(spec, tokens, factor, spec.folding, left).recogniser
-    unit = pair.profile.unit_of(recogniser.component_names)[recogniser.ops.component]
-    recogniser = replace(recogniser, ops=replace(recogniser.ops, unit=unit))
-    names = DesignSpace([pair.design], [pair.profile], placement=pair.placement).pinned(spec)
-    pinned = tuple(
-        g
-        for g, c in enumerate(recogniser.group_component)
-        if recogniser.component_names[c] in names and not recogniser.group_is_state[g]
-    )
-    policy = pair.policy or pair.profile.spec.policy
-    return evaluate(recogniser, bands, policy, "pinned" if names else pair.placement, pinned)
+    points = Points(design, chunk_ms, np.full(chunk_ms.shape, float(design.folding.factor)))
+    return points.evaluate(points.lower(left_context_tokens=np.round(left_ms / design.spec.token_ms)), bands)
 
 
 def _metrics(result: Evaluation) -> dict[str, FloatArray]:

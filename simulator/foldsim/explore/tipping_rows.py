@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from foldsim.explore.columns import columns
+from foldsim.explore.design import own_chunk_ms
 from foldsim.explore.tipping import CHUNK_LIMIT_MS, CURVES, Pair, Tipping, compare, over_chunk, over_left_context
 
 LEFT_CONTEXT, CHUNK = "left_context", "chunk"  # what a search moves
@@ -28,8 +29,7 @@ class Question:
     @property
     def chunk_limit_ms(self) -> float:
         """Largest chunk that is searched."""
-        own = self.pair.design.spec.streaming.chunk_tokens * self.pair.design.spec.token_ms
-        return max(CHUNK_LIMIT_MS, own, *self.chunk_ms)
+        return max(CHUNK_LIMIT_MS, own_chunk_ms(self.pair.design.spec), *self.chunk_ms)
 
 
 def tipping_columns(questions: Sequence[Question]) -> dict[str, np.ndarray]:
@@ -55,7 +55,7 @@ def _rows(question: Question) -> list[dict[str, Any]]:
         for row in _crossings(question, LEFT_CONTEXT, metric, line)
     ]
     line = over_chunk(pair, question.chunk_limit_ms)
-    at = np.argmin(np.abs(line[0].chunk_ms - pair.design.spec.streaming.chunk_tokens * pair.design.spec.token_ms))
+    at = np.argmin(np.abs(line[0].chunk_ms - own_chunk_ms(pair.design.spec)))
     return rows + [
         {**row, "saving_ratio": -float(line[0].seen.excess_ratio[CURVES.index(metric), at])}
         for metric in question.metrics
@@ -81,12 +81,12 @@ def _crossings(question: Question, over: str, metric: str, line: Sequence[Tippin
         own = pair.keys_tokens(tipping.chunk_ms[point], np.asarray(pair.left_ms))
         rows.append(
             {
-                "workload": pair.design.name,
+                "workload": spec.name,
                 "variant": question.variant,
                 "against": question.against,
-                "profile": pair.profile.name,
-                "policy": pair.policy or pair.profile.spec.policy,
-                "placement": pair.placement,
+                "profile": pair.design.profile.name,
+                "policy": pair.design.policy,
+                "placement": pair.design.placement,
                 "metric": metric,
                 "over": over,
                 "chunk_ms": float(tipping.chunk_ms[point]),

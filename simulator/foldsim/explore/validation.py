@@ -11,21 +11,29 @@ from typing import Any
 
 import numpy as np
 
-from foldsim._version import __version__
 from foldsim.data import UnknownNameError
 from foldsim.errors import UserError
-from foldsim.explore.consistency import Consistency, consistency_targets, paper_consistency
-from foldsim.explore.validation_predict import Prediction, fitted_in, inputs, predict
+from foldsim.explore.consistency import (
+    DEFAULT_PROFILES,
+    DEFAULT_WORKLOAD,
+    Consistency,
+    consistency_targets,
+    paper_consistency,
+)
+from foldsim.explore.validation_predict import Prediction, design_of, fitted_in, predict
 from foldsim.explore.validation_targets import (
     UNITS,
-    Design,
     Group,
     Measurement,
     Target,
+    TargetDesign,
     folder_of,
     group_names,
     load_group,
 )
+from foldsim.hardware.profile import Profile, load_profile
+from foldsim.schema import InputError
+from foldsim.workload.workload import Workload, load_workload
 
 FOLDING_PAPER = "folding-paper"
 FOLDING_TITLE = "Folding attention (arXiv 2309.07988): published savings, under assumptions of ours"
@@ -197,14 +205,14 @@ def rows_of(group: Group, folder: Path) -> list[Row]:
 
 def _row(group: Group, folder: Path, target: Target, m: Measurement) -> Row:
     problem, prediction = "", Prediction(math.nan, math.nan, math.nan)
-    design = Design() if target.tiling else target.over(group.defaults)
+    design = TargetDesign() if target.tiling else target.over(group.defaults)
     chunk_ms, fitted = design.chunk_ms or math.nan, m.fitted or ""
     try:
         prediction = predict(target, group, folder, m)
         if not target.tiling:
-            workload, profile = inputs(folder, design)
-            chunk_ms = design.chunk_ms or workload.spec.streaming.chunk_tokens * workload.spec.token_ms
-            fitted = fitted or fitted_in(profile.spec, target, m)
+            resolved = design_of(folder, design)
+            chunk_ms = resolved.chunk_ms
+            fitted = fitted or fitted_in(resolved.profile.spec, target, m)
     except (UserError, UnknownNameError) as error:
         problem = " ".join(str(error).split(";")[0].split())
     low, high = m.ends
@@ -267,10 +275,6 @@ def quantity_words(m: Measurement) -> str:
 
 def folding_rows(rows: Sequence[Consistency] | None = None) -> list[Row]:
     """The folding paper's ranges beside foldsim's savings on every shipped chip that the default sweep takes."""
-    from foldsim.explore.consistency import DEFAULT_PROFILES, DEFAULT_WORKLOAD
-    from foldsim.hardware.profile import load_profile
-    from foldsim.workload.workload import load_workload
-
     if rows is None:
         rows = paper_consistency(load_workload(DEFAULT_WORKLOAD), [load_profile(name) for name in DEFAULT_PROFILES])
     found = []
@@ -371,24 +375,18 @@ def result_columns(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     }
 
 
-def origin(groups: Sequence[str], arguments: Sequence[str]) -> dict[str, Any]:
-    """Provenance of rows: every workload and profile that was read, with its hash."""
-    kept: dict[tuple[str, str], dict[str, Any]] = {}
+def read_by(groups: Sequence[str]) -> list[Workload | Profile]:
+    """Every workload and profile that the targets of some groups use, workloads first, by name."""
+    found: dict[tuple[int, str], Workload | Profile] = {}
     for name in groups:
-        if name == FOLDING_PAPER:
-            continue
-        group = load_group(name)
-        for target in group.targets:
+        for target in [] if name == FOLDING_PAPER else load_group(name).targets:
             if target.tiling:
                 continue
-            design = target.over(group.defaults)
-            designs = [design] + ([target.against.over(design)] if target.against else [])
-            for each in designs:
+            design = target.over(load_group(name).defaults)
+            for each in (design, *([target.against.over(design)] if target.against else ())):
                 try:
-                    workload, profile = inputs(folder_of(name), each.model_copy(update={"sets": None}))
-                except (UserError, UnknownNameError):
+                    items: tuple[Workload | Profile, ...] = design_of(folder_of(name), each).inputs
+                except (UserError, UnknownNameError, InputError):
                     continue
-                for kind, item in (("workload", workload), ("profile", profile)):
-                    kept[kind, item.name] = {"kind": kind, "name": item.name, "sha256": item.sha256}
-    listed = [kept[key] for key in sorted(kept, key=lambda k: (k[0] != "workload", k[1]))]
-    return {"foldsim_version": __version__, "arguments": list(arguments), "inputs": listed}
+                found |= {(number, item.name): item for number, item in enumerate(items)}
+    return [found[key] for key in sorted(found)]

@@ -16,19 +16,17 @@ import numpy as np
 
 from foldsim import units as u
 from foldsim.errors import UserError
-from foldsim.explore.engine import conditions, lower_plan, plan_for
+from foldsim.explore.changes import parse_set
+from foldsim.explore.design import Design, Points, resolve
 from foldsim.explore.sampling import BAND_QUANTILES, Sampling, draw, quantile
-from foldsim.explore.space import DesignSpace, FoldOptions, parse_set
-from foldsim.explore.validation_targets import Design, Group, Measurement, Target, beside
+from foldsim.explore.validation_targets import Group, Measurement, Target, TargetDesign, beside
 from foldsim.explore.validation_tiling import tiling_ratios
-from foldsim.explore.variants import apply_axis
-from foldsim.hardware.profile import Profile, load_profile
+from foldsim.hardware.profile import load_profile
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.model import energy, power
 from foldsim.model.energy import Term
-from foldsim.model.evaluate import Work, work
+from foldsim.model.evaluate import Work
 from foldsim.model.records import FloatArray, Hardware, Recogniser
-from foldsim.workload.compression_text import parse_compression
 from foldsim.workload.workload import Workload, load_workload
 
 SAMPLES = Sampling(count=400)
@@ -135,46 +133,57 @@ def fitted_in(profile: ProfileSpec, target: Target, measurement: Measurement) ->
     return ""
 
 
-def outcome(folder: Path, design: Design) -> Outcome:
-    """Evaluate one design at nominal numbers and at every sample."""
-    given = ((name, getattr(design, name)) for name in Design.model_fields)
+def outcome(folder: Path, target: TargetDesign) -> Outcome:
+    """Evaluate one design at nominal values and at every sample."""
+    given = ((name, getattr(target, name)) for name in TargetDesign.model_fields)
     return _outcome(folder, tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in given))
 
 
 @cache
 def _outcome(folder: Path, key: tuple[tuple[str, Any], ...]) -> Outcome:
-    design = Design.model_validate({name: list(v) if isinstance(v, tuple) else v for name, v in key})
-    workload, profile = inputs(folder, design)
-    own = workload.spec.streaming.chunk_tokens * workload.spec.token_ms
-    entries = workload.spec.compression if design.compress is None else parse_compression(design.compress)
-    space = DesignSpace(
-        [workload],
-        [profile],
-        [design.chunk_ms or own],
-        [design.fold_factor or (workload.spec.folding.factor if workload.spec.folding else 1)],
-        FoldOptions(layers=design.fold_layers),
-        design.operating_point,
-        design.placement or "auto",
-        compress=[entries],
-    )
-    space.check()
-    spec = workload.spec.model_copy(update={"compression": list(entries)})
-    plan = plan_for(space, spec, (), profile)
-    at = int(np.flatnonzero(plan.wanted)[0])
-    draws = draw(SAMPLES, profile, spec)
+    target = TargetDesign.model_validate({name: list(v) if isinstance(v, tuple) else v for name, v in key})
+    design = design_of(folder, target)
+    draws = draw(SAMPLES, design.profile, design.spec)
     samples = np.arange(draws.count)
     parts = []
-    for hardware, stated, points in (
-        (profile.bands(spec.precision.activations).nominal, spec, np.array([at])),
-        (draws.hardware, draws.workload(spec, samples), np.full(draws.count, at)),
+    for hardware, stated, count in (
+        (design.profile.bands(design.spec.precision.activations).nominal, design.spec, 1),
+        (draws.hardware, draws.workload(design.spec, samples), draws.count),
     ):
-        lowered = lower_plan(space, plan, stated, points)
-        done = work(lowered.recogniser, hardware, *conditions(space, plan, lowered))
-        parts.append(_measured(design, workload, lowered.recogniser, done, hardware))
+        points = Points.of(design).take(np.zeros(count, dtype=np.int64))
+        lowered = points.lower(stated)
+        parts.append(_measured(target, design.workload, lowered.recogniser, points.work(lowered, hardware), hardware))
     return _joined(parts)
 
 
-def _measured(design: Design, workload: Workload, recogniser: Recogniser, done: Work, hardware: Hardware) -> Outcome:
+def design_of(folder: Path, target: TargetDesign) -> Design:
+    """The design of a target whose own workloads and profiles are in a folder.
+
+    Raises
+    ------
+    InputError, UnknownNameError, DesignError
+        If an input is missing or wrong, or the design cannot be evaluated.
+    """
+    changes = dict(parse_set(text) for text in target.sets or ())
+    return resolve(
+        _workload(beside(folder, target.workload)),
+        _profile(beside(folder, target.profile)),
+        target.chunk_ms,
+        fold=target.fold_factor,
+        fold_layers=target.fold_layers,
+        compress=target.compress,
+        policy=target.operating_point,
+        placement=target.placement or "auto",
+        changes={path: values[0] for path, values in changes.items()},
+    )
+
+
+_workload, _profile = cache(load_workload), cache(load_profile)
+
+
+def _measured(
+    design: TargetDesign, workload: Workload, recogniser: Recogniser, done: Work, hardware: Hardware
+) -> Outcome:
     """The part of the work that was measured, per unit of `per`; arrays over points."""
     names, stores = recogniser.component_names, [level.name for level in hardware.levels]
     wrong = [c for c in (*(design.components or ()), design.per or "chunk") if c not in (*names, "chunk")]
@@ -237,20 +246,3 @@ def _joined(parts: Sequence[Outcome]) -> Outcome:
         else:
             joined[name] = first if isinstance(first, float) else np.concatenate(values)
     return Outcome(**joined)
-
-
-def inputs(folder: Path, design: Design) -> tuple[Workload, Profile]:
-    """Workload and profile of a design, with its changes applied."""
-    return _inputs(folder, str(design.workload), str(design.profile), tuple(design.sets or ()))
-
-
-@cache
-def _inputs(folder: Path, workload_name: str, profile_name: str, sets: tuple[str, ...]) -> tuple[Workload, Profile]:
-    if sets:
-        workload, profile = _inputs(folder, workload_name, profile_name, sets[:-1])
-        axis = parse_set(sets[-1])
-        if axis.target == "workload":
-            return apply_axis(workload, axis)[0], profile
-        return workload, apply_axis(profile, axis)[0]
-    workload = load_workload(beside(folder, workload_name))
-    return workload, load_profile(beside(folder, profile_name))

@@ -6,7 +6,6 @@ or stands under `omitted` with the reason why nothing is predicted for it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from foldsim.data import resolve, shipped
+from foldsim.errors import nearest
 from foldsim.schema import Document, Problem, read_yaml, validate_document
 from foldsim.schema.quantity import NonNegative, Record, Source
 
@@ -90,7 +90,7 @@ class Measurement(Record):
         return float(self.low or 0.0), float(self.high or 0.0)
 
 
-class Design(Record):
+class TargetDesign(Record):
     """What runs on what, and how; what is left out comes from the group's defaults."""
 
     workload: Text | None = Field(default=None, description="Shipped workload, or a file beside the group's.")
@@ -120,14 +120,14 @@ class Design(Record):
         default=None, description="chunk (of one stream), or a component: then numbers are per invocation of it."
     )
 
-    def over(self, other: Design | None) -> Design:
+    def over(self, other: TargetDesign | None) -> TargetDesign:
         """This design, with what it leaves out taken from another; changes (sets) add up."""
         if other is None:
             return self
-        given = {name: getattr(self, name) for name in Design.model_fields}
+        given = {name: getattr(self, name) for name in TargetDesign.model_fields}
         merged = {name: getattr(other, name) if value is None else value for name, value in given.items()}
         merged["sets"] = [*(other.sets or []), *(self.sets or [])] or None
-        return Design(**merged)
+        return TargetDesign(**merged)
 
 
 class Tiling(Record):
@@ -138,7 +138,7 @@ class Tiling(Record):
     seed: Annotated[int, Field(ge=0)] = Field(description="Of the random numbers.")
 
 
-class Target(Design):
+class Target(TargetDesign):
     """One measured run of one model on one device, or one published claim."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="Name used in tables.")
@@ -148,7 +148,7 @@ class Target(Design):
     software: Software | None = Field(default=None, description="What ran; the group's if left out.")
     conditions: Text = Field(description="Clock, voltage, software, batch: what else sets the number.")
     source: Text = Field(description="Key into the file's sources.")
-    against: Design | None = Field(
+    against: TargetDesign | None = Field(
         default=None, description="What ratios and savings are over; what it leaves out is as in the target."
     )
     tiling: Tiling | None = Field(default=None, description="Compare tilings instead of running a workload.")
@@ -189,7 +189,7 @@ class Group(Record):
     tolerance_factor: dict[QuantityName, Factor] = Field(
         default_factory=dict, description="The same as a factor either way; 2 allows half to twice what was measured."
     )
-    defaults: Design = Field(default_factory=Design, description="What all targets have in common.")
+    defaults: TargetDesign = Field(default_factory=TargetDesign, description="What all targets have in common.")
     targets: list[Target] = Field(default_factory=list, description="Measurements with a prediction.")
     omitted: list[Omitted] = Field(default_factory=list, description="Measurements without one, and why.")
     misses: Text | None = Field(default=None, description="Where the group is wrong, and why, as far as we know.")
@@ -217,12 +217,11 @@ def check_group(group: Group) -> Iterable[Problem]:
             yield Problem((*where, "id"), f"the id {target.id!r} is used twice")
         seen.add(target.id)
         if target.source not in group.sources:
-            close = difflib.get_close_matches(target.source, group.sources, n=1)
             yield Problem(
                 (*where, "source"),
                 f"no source called {target.source!r}",
                 ", ".join(group.sources),
-                close[0] if close else None,
+                nearest(target.source, group.sources),
             )
         if target.outside_ms is not None and target.outside_ms.source not in group.sources:
             yield Problem(

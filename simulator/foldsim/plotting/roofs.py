@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foldsim.explore.changes import change
+from foldsim.explore.provenance import ProvenanceError, load_input
 from foldsim.explore.results import Results
 from foldsim.plotting.rows import Panel, set_paths, texts
 from foldsim.schema.findings import InputError
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 MACS_PER_GMAC = 1.0e9
 DEFAULT_PRECISION = "int8"
 _FAILURES = (InputError, OSError, ValueError, LookupError)
-
-
-class _UnavailableError(LookupError):
-    """The profile cannot be had as it was when the rows were made; says why."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def roofs_of(results: Results, panel: Panel) -> Roofs:
     try:
         profile: Profile = _load(results, panel, "profile", panel.profile)
     except _FAILURES as error:
-        reason = str(error) if isinstance(error, _UnavailableError) else "its profile cannot be loaded"
+        reason = str(error) if isinstance(error, ProvenanceError) else "its profile cannot be loaded"
         return Roofs({}, {}, f"{panel.profile} without roofs: {reason}")
     spec = profile.spec
     points = {point.name: point.frequency_hz.value for point in spec.operating_points}
@@ -95,47 +92,10 @@ def _precision(results: Results, panel: Panel) -> str:
 
 
 def _load(results: Results, panel: Panel, kind: str, name: str) -> Any:
-    """A profile or workload as it was when the rows were made: same file, same content, same ``--set`` values."""
-    from foldsim.explore.variants import SetAxis, apply_axis
-    from foldsim.hardware.profile import load_profile
-    from foldsim.workload.workload import load_workload
-
-    found: Any = None
-    reason = "its file is not where it was"
-    load = load_profile if kind == "profile" else load_workload
-    entry = _recorded(results, kind, name)
-    for place in _places(results, entry, name):
-        try:
-            candidate: Any = load(place)
-        except _FAILURES:
-            continue
-        if entry.get("sha256") in (None, candidate.sha256):
-            found = candidate
-            break
-        reason = "its file has changed since the sweep"
-    if found is None:
-        raise _UnavailableError(reason)
+    """A profile or workload as it was when the rows were made, with the changed values of the panel's first row."""
+    loaded: Any = load_input(results, kind, name)
     for path in set_paths(results):
         if path.startswith(f"{kind}."):
             value = panel.rows[path][0]
-            found = apply_axis(found, SetAxis(path, (getattr(value, "item", lambda v=value: v)(),)))[0]
-    return found
-
-
-def _places(results: Results, entry: dict[str, str], name: str) -> list[str]:
-    """Where the file may be: as given on the command line, as recorded, or shipped."""
-    file = entry.get("file", name)
-    arguments = results.provenance.get("arguments")
-    given = [str(word).split("=")[-1] for word in arguments] if isinstance(arguments, list) else []
-    return list(dict.fromkeys([*(word for word in given if Path(word).name == file), file, name]))
-
-
-def _recorded(results: Results, kind: str, name: str) -> dict[str, str]:
-    """What the provenance says about an input."""
-    inputs = results.provenance.get("inputs") or []
-    if not isinstance(inputs, list):
-        return {}
-    for entry in inputs:
-        if isinstance(entry, dict) and entry.get("kind") == kind and entry.get("name") == name:
-            return {str(key): str(value) for key, value in entry.items()}
-    return {}
+            loaded = change(loaded, path, getattr(value, "item", lambda v=value: v)())
+    return loaded

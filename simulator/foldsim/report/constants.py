@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from foldsim.errors import UserError
 from foldsim.explore.columns import columns
+from foldsim.explore.design import Points
+from foldsim.explore.provenance import designs_of, load_input
 from foldsim.explore.results import Results
+from foldsim.hardware.profile import Profile
+from foldsim.model.evaluate import Evaluation
+from foldsim.model.power import chunk_terms, power_of
+from foldsim.model.records import IntArray
 from foldsim.report.errors import ReportError
-from foldsim.units import MS_PER_S, UNIT_SUFFIXES
-
-if TYPE_CHECKING:
-    from foldsim.explore.space import DesignSpace
-    from foldsim.hardware.profile import Profile
-    from foldsim.model.evaluate import Evaluation
-    from foldsim.schema.quantity import Quantity, Source
+from foldsim.schema import InputError
+from foldsim.schema.quantity import Quantity, Source, quantities
+from foldsim.units import UNIT_SUFFIXES
 
 SHOWN = 8
-MAX_CHUNKS = 48  # evaluated per profile; a longer list of chunk sizes is thinned
+MAX_CHUNKS = 48  # evaluated per profile; of more chunk sizes, some are left out
 AGREEMENT = 1e-6
 
 # Energy and power coefficients, in which power is linear, and the shares that multiply them.
@@ -32,68 +34,42 @@ _Path = tuple[str | int, ...]
 
 
 def profile_notes(results: Results) -> list[dict[str, Any]]:
-    """For each profile of the rows: what it is and the constants that matter most, or why they cannot be told."""
-    inputs = [i for i in results.provenance.get("inputs", []) if isinstance(i, dict)]
+    """For each profile of the rows: what it is and the constants that matter most, or why they are not available."""
     notes = []
     for name in dict.fromkeys(str(v) for v in results["profile"].tolist()):
         note: dict[str, Any] = {"name": name}
         try:
-            profile: Profile = _load("profile", name, inputs, results)
-            spec = profile.spec
+            spec = load_input(results, "profile", name).spec
             note |= {"title": spec.title, "summary": spec.summary, "grade": spec.grade, "class": spec.device_class}
-            note |= _heaviest(results, profile, inputs)
-        except ReportError as error:
+            note |= _heaviest(results, _rows(results, name))
+        except (InputError, UserError) as error:
             note["problem"] = str(error)
         notes.append(note)
     return notes
 
 
-def _load(kind: str, name: str, inputs: Sequence[dict[str, Any]], results: Results) -> Any:
-    """The very input that the rows were made from: shipped, or a file among the sweep's arguments."""
-    from foldsim.errors import UserError
-    from foldsim.hardware.profile import load_profile
-    from foldsim.schema import InputError
-    from foldsim.workload.workload import load_workload
-
-    load: Callable[[str | Path], Any] = load_profile if kind == "profile" else load_workload
-    wanted = [i for i in inputs if i.get("kind") == kind and i.get("name") == name]
-    if not wanted:
-        raise ReportError(f"the result file does not say which file {kind} {name} came from")
-    arguments = [a for a in results.provenance.get("arguments", []) if isinstance(a, str)]
-    places: list[str | Path] = [name] if "/" not in name and "\\" not in name else []
-    places += [Path(a) for a in arguments if Path(a).name == wanted[0].get("file")]
-    for place in places:
-        try:
-            found = load(place)
-        except (InputError, LookupError, OSError, UserError):
-            continue
-        if found.sha256 == wanted[0].get("sha256"):
-            return found
-    raise ReportError(
-        f"{kind} {name} as the sweep used it (sha256 {str(wanted[0].get('sha256'))[:12]}…) is neither shipped with "
-        "this foldsim nor found under the path given to the sweep"
-    )
+def _rows(results: Results, profile: str) -> IntArray:
+    """Rows of a profile with its first workload, compression and changed values, at no more than MAX_CHUNKS chunks."""
+    here = results["profile"] == profile
+    first = int(np.argmax(here))
+    fixed = ["workload", "compression", "policy", "placement", *(n for n in results.columns if n not in columns())]
+    for name in fixed:
+        if name in results.columns:
+            here &= results[name] == results[name][first]
+    chunks = np.unique(results["chunk_ms"][here].astype(float))
+    kept = chunks[np.unique(np.linspace(0, len(chunks) - 1, min(len(chunks), MAX_CHUNKS)).astype(int))]
+    return np.flatnonzero(here & np.isin(results["chunk_ms"].astype(float), kept))
 
 
-def _heaviest(results: Results, profile: Profile, inputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Constants by the share of power they carry, averaged over the profile's designs of the first workload."""
-    from foldsim.errors import UserError
-    from foldsim.explore.engine import evaluate_plan, plan_for
-    from foldsim.model.power import power_of
-    from foldsim.schema import InputError
-
-    mine = results.where(results["profile"] == profile.name)
-    mine = mine.where(mine["workload"] == mine["workload"][0])
-    workload = _load("workload", str(mine["workload"][0]), inputs, results)
-    try:
-        space, profile = _space(mine, workload, profile)
-        spec = space.workloads[0].spec
-        precision = spec.precision.activations
-        _, evaluated = evaluate_plan(space, plan_for(space, spec, (), profile), profile.bands(precision))
-    except (InputError, UserError) as error:
-        raise ReportError(f"its designs cannot be evaluated again: {error}") from None
+def _heaviest(results: Results, rows: IntArray) -> dict[str, Any]:
+    """Constants by the share of power they carry, averaged over the designs of some rows."""
+    factor = results["fold_factor"][rows].astype(float)
+    (design,) = designs_of(results, [int(rows[np.argmax(factor)])])  # a folded one tells layers, scope and heads
+    profile, precision = design.profile, design.spec.precision.activations
+    points = Points(design, results["chunk_ms"][rows].astype(float), factor)
+    evaluated = points.evaluate(points.lower(), profile.bands(precision))
     power_mw = evaluated.nominal.power_mw
-    if not _agrees(mine, evaluated):
+    if not np.allclose(power_mw, results["power_mw"][rows].astype(float), rtol=AGREEMENT):
         raise ReportError("this foldsim computes other powers than the result file holds")
     found = []
     for path, quantity in _power_quantities(profile):
@@ -104,62 +80,10 @@ def _heaviest(results: Results, profile: Profile, inputs: Sequence[dict[str, Any
     found.sort(key=lambda item: -item[0])
     sources = profile.spec.sources
     listed = [_listed(profile, share, path, q, sources[q.source]) for share, path, q in found[:SHOWN]]
-    return {"constants": listed, "constants_of": str(mine["workload"][0]), "constants_left": len(found) - len(listed)}
-
-
-def _space(mine: Results, workload: Any, profile: Profile) -> tuple[DesignSpace, Profile]:
-    """The designs of the rows, at the first value of every --set."""
-    from foldsim.explore.space import DesignSpace, FoldOptions
-    from foldsim.explore.variants import SetAxis, apply_axis
-    from foldsim.workload.compression_text import parse_compression
-
-    known = columns()
-    compression = str(mine["compression"][0]) if "compression" in mine.columns else "none"
-    if "compression" in mine.columns:
-        mine = mine.where(mine["compression"] == compression)
-    workload = workload.compress(compression)
-    for name in [name for name in mine.columns if name not in known]:
-        value = mine[name].tolist()[0]
-        axis = SetAxis(name, (value,))
-        mine = mine.where(np.array([v == value for v in mine[name].tolist()]))
-        if axis.target == "workload":
-            (workload,) = apply_axis(workload, axis)
-        else:
-            (profile,) = apply_axis(profile, axis)
-    chunks = np.unique(mine["chunk_ms"].astype(float))
-    chunks = chunks[np.unique(np.linspace(0, len(chunks) - 1, min(len(chunks), MAX_CHUNKS)).astype(int))]
-    factors = sorted({int(v) for v in mine["fold_factor"].tolist()})
-    folded = mine.where(mine["fold_factor"] > 1)
-    options = FoldOptions()
-    if len(folded) and {"fold_layers", "fold_scope", "fold_heads"} <= set(folded.columns):
-        options = FoldOptions(*(str(folded[f"fold_{key}"][0]) for key in ("layers", "scope", "heads")))
-    space = DesignSpace(
-        (workload,),
-        (profile,),
-        tuple(chunks.tolist()),
-        tuple(factors),
-        options,
-        policy=str(mine["policy"][0]) if "policy" in mine.columns else None,
-        placement=str(mine["placement"][0]) if "placement" in mine.columns else "auto",
-        compress=[parse_compression(compression)],
-    )
-    space.check()
-    return space, profile
-
-
-def _agrees(mine: Results, evaluated: Evaluation) -> bool:
-    """Whether the model gives the power of the rows' largest chunk and factor."""
-    period_ms = evaluated.plan.period_s * MS_PER_S
-    chunk, factor = float(mine["chunk_ms"].max()), float(mine["fold_factor"].max())
-    here = (mine["chunk_ms"] == chunk) & (mine["fold_factor"] == factor)
-    computed = evaluated.nominal.power_mw[np.isclose(period_ms, chunk)]
-    told = mine["power_mw"][here]
-    return bool(len(told)) and bool(np.any(np.isclose(computed, float(told[0]), rtol=AGREEMENT)))
+    return {"constants": listed, "constants_of": design.workload.name, "constants_left": len(found) - len(listed)}
 
 
 def _power_quantities(profile: Profile) -> Iterator[tuple[_Path, Quantity]]:
-    from foldsim.schema.quantity import quantities
-
     for path, quantity in quantities(profile.spec):
         key = str(path[-1])
         if quantity.value and (key.endswith(_POWER_SUFFIXES) or key in _POWER_SHARES):
@@ -168,8 +92,6 @@ def _power_quantities(profile: Profile) -> Iterator[tuple[_Path, Quantity]]:
 
 def _terms_without(evaluated: Evaluation, profile: Profile, path: _Path, precision: str) -> list[Any]:
     """Energy terms with one quantity at zero: power is linear in each, so what is missing is what it carries."""
-    from foldsim.model.power import chunk_terms
-
     spec = _zeroed(profile.spec, path)
     hardware = replace(profile, spec=spec).bands(precision).nominal
     supply = evaluated.supply

@@ -1,0 +1,196 @@
+"""The axes of a design: one table of names, options, meanings and result columns; problems that name an axis."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from foldsim.errors import UserError
+from foldsim.schema.findings import Path, Problem
+
+SETS = "sets"
+COMPRESS_TEXT = (
+    "none, or rules COMPONENT[.CLASS]=METHOD[+METHOD] with commas between them, such as"
+    " joiner=int4-g32,encoder.feedforward=2:4. CLASS: attention, feedforward, convolution, recurrent, embedding,"
+    " linear. METHOD: int2..int8[-gN[-sB]], qsq, codebook-gN-bB, prune-0.5, 2:4, lowrank-R, drop-everyK, drop-1-3"
+)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a design, or one option of its evaluation.
+
+    Attributes
+    ----------
+    name : argument in Python and key in design files.
+    option : option of the command line.
+    metavar : placeholder of its value in help texts.
+    meaning : what it sets, with the values that are allowed.
+    default : what a sweep takes if it is not given.
+    column : result column that carries its value; None if there is none.
+    """
+
+    name: str
+    option: str
+    metavar: str
+    meaning: str
+    default: str
+    column: str | None = None
+
+    @property
+    def help(self) -> str:
+        """Text for ``--help``."""
+        return f"{self.meaning}. [default: {self.default}]"
+
+
+AXES = {
+    axis.name: axis
+    for axis in (
+        Axis(
+            "workloads", "--workload", "NAME|FILE", "Workload: shipped name or file", "emformer-rnnt-base", "workload"
+        ),
+        Axis(
+            "profiles", "--profile", "NAME|FILE", "Hardware profile: shipped name or file", "one of each class",
+            "profile",
+        ),
+        Axis(
+            "chunk_ms", "--chunk-ms", "LIST", "Chunk sizes [ms]: 40:1280:40 (first:last:step) or 40,80,160",
+            "those the workload is published for, else 40,80,160,320,640,1280", "chunk_ms",
+        ),
+        Axis("fold", "--fold", "LIST", "Folding factors N; 1 is the unfolded baseline", "1,2", "fold_factor"),
+        Axis(
+            "fold_layers", "--fold-layers", "WHICH",
+            "Layers to fold: all, 1-10, 1,4,7 or every:2; layers count from 1", "the workload's own, else all",
+            "fold_layers",
+        ),
+        Axis(
+            "fold_scope", "--fold-scope", "SCOPE", "What to fold: attention, or attention+feedforward",
+            "the workload's own, else attention", "fold_scope",
+        ),
+        Axis(
+            "fold_heads", "--fold-heads", "POLICY",
+            "Heads of folded layers: keep_head_dim (heads divide by N) or keep_heads", "keep_head_dim", "fold_heads",
+        ),
+        Axis(
+            "compress", "--compress", "RULES", f"Weight transformations: {COMPRESS_TEXT}",
+            "none, and the workload's own", "compression",
+        ),
+        Axis(
+            "policy", "--policy", "POLICY",
+            "Operating point: race-to-idle, slowest-real-time, or the name of a point", "the profile's own", "policy",
+        ),
+        Axis(
+            "placement", "--placement", "WHERE",
+            "Where weights and state live: auto, dram, or pinned:COMPONENT,...", "auto", "placement",
+        ),
+        Axis(
+            SETS, "--set", "PATH=VALUES",
+            "Change a value: profile.memory_levels.dram.read_pj_per_byte=60 or workload.precision.weights=int4;"
+            " repeatable. The value's range closes to it; end the path in .value to keep the range. A sweep takes"
+            " several values, 60,80 or 0:100:20", "no change",
+        ),
+        Axis("by", "--by", "LEVEL", "Rows per design: total, component, op, term, level or tensor", "total"),
+        Axis(
+            "sample", "--sample", "N",
+            "Draw N joint samples of every ranged value, timing and rates too, and report the 5 to 95 % bands of"
+            " latency, energy, power and saving", "none",
+        ),
+        Axis("method", "--method", "METHOD", "How samples are drawn: lhs, sobol (needs SciPy) or random", "lhs"),
+        Axis("seed", "--seed", "S", "Seed of the samples: the same seed draws the same samples", "0"),
+    )
+}  # fmt: skip
+DESIGN_COLUMNS = tuple(axis.column for axis in AXES.values() if axis.column)
+"""Result columns that identify a design; in addition each changed value has a column named by its path."""
+
+
+class DesignError(UserError):
+    """A design, or a space of designs, that cannot be evaluated.
+
+    ``problems`` holds every reason as a record whose path starts with the name of an axis. As text the problems name
+    arguments of Python; the command line words them as its options with :func:`as_options`.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(dict.fromkeys(problems))
+        super().__init__("\n".join(_worded(problem, _argument) for problem in self.problems))
+
+    def as_options(self) -> list[str]:
+        """One line per problem, in terms of the command line."""
+        return [_worded(problem, _option) for problem in self.problems]
+
+
+def problem(axis: str, message: str, allowed: str | None = None, suggestion: str | None = None) -> Problem:
+    """A problem of one axis."""
+    return Problem((axis,), message, allowed, suggestion)
+
+
+def _worded(problem: Problem, label: Callable[[Path], str]) -> str:
+    start = f"{label(problem.path)}: " if problem.path else ""
+    hint = f"; did you mean {problem.suggestion!r}?" if problem.suggestion else ""
+    return start + problem.message + hint + (f" (allowed: {problem.allowed})" if problem.allowed else "")
+
+
+def _argument(path: Path) -> str:
+    name, *rest = map(str, path)
+    return f"{name} {'.'.join(rest)}" if rest else name
+
+
+def _option(path: Path) -> str:
+    name, *rest = map(str, path)
+    option = AXES[name].option if name in AXES else f"--{name.replace('_', '-')}"
+    return f"{option} {'.'.join(rest)}" if rest else option
+
+
+def parse_numbers(text: str, axis: str, whole: bool = False, zero: bool = False) -> list[float]:
+    """Read ``40:1280:40`` or ``40,80,160`` (or a mix) as numbers.
+
+    Parameters
+    ----------
+    axis : name of the axis that the text was given for, or path of the changed value.
+    whole, zero : whether numbers must be whole, and may be zero.
+
+    Raises
+    ------
+    DesignError
+        With what was found and what is allowed.
+
+    >>> parse_numbers("40:160:40,320", "chunk_ms")
+    [40.0, 80.0, 120.0, 160.0, 320.0]
+    """
+    path: Path = (axis,) if axis in AXES or "." not in axis else (SETS, axis)
+    allowed = "whole numbers" if whole else "numbers"
+    example = "1,2,4" if whole else "40:1280:40 (first:last:step) or 40,80,160"
+    values: list[float] = []
+    for part in text.split(","):
+        try:
+            values += _range(part.strip(), whole)
+        except ValueError as error:
+            message = str(error) or f"cannot read {part.strip()!r}; give {allowed} above zero such as {example}"
+            raise DesignError([Problem(path, message)]) from None
+    if any(v <= 0 for v in values) and not zero:
+        raise DesignError([Problem(path, f"numbers must be above zero; give {allowed} such as {example}")])
+    return list(dict.fromkeys(values))
+
+
+MOST_VALUES = 1_000_000  # of one range
+
+
+def _range(item: str, whole: bool) -> list[float]:
+    """The numbers of one item of a list; a ValueError says why there are none."""
+    number = r"\d{1,9}" if whole else r"\d{1,9}(?:\.\d{1,9})?"
+    if re.fullmatch(number, item):
+        return [float(item)]
+    found = re.fullmatch(rf"({number}):({number})(?::({number}))?", item)
+    if not found:
+        raise ValueError
+    first, last = float(found[1]), float(found[2])
+    if not (found[3] or whole):
+        raise ValueError(f"the range {item!r} has no step; give first:last:step such as 40:1280:40")
+    step = float(found[3]) if found[3] else 1.0
+    if step <= 0 or last < first:
+        raise ValueError(f"the range {item!r} is empty; give first:last:step with a step above zero")
+    count = int((last - first) / step + 1e-9) + 1
+    if count > MOST_VALUES:
+        raise ValueError(f"the range {item!r} has {count:,} values; at most {MOST_VALUES:,}")
+    return [round(first + i * step, 9) for i in range(count)]
