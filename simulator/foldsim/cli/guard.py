@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -17,7 +18,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
 def say(message: str) -> None:
-    """A message for the person, on stderr."""
+    """Write a message to stderr."""
     print(message, file=sys.stderr, flush=True)
 
 
@@ -25,6 +26,24 @@ def stop(message: str, code: int = USAGE) -> NoReturn:
     """End the command with a message."""
     say(message)
     raise typer.Exit(code)
+
+
+def check_choice(option: str, value: str, allowed: Iterable[str]) -> None:
+    """Stop unless the value of an option is one of those allowed."""
+    names = list(allowed)
+    if value not in names:
+        from foldsim.errors import nearest
+
+        close = nearest(value, names)
+        hint = f"; did you mean {close!r}?" if close else ""
+        stop(f"error: {option} {value!r} is not known{hint} (allowed: {', '.join(names)})")
+
+
+def tolerate_encodings() -> None:
+    """Write characters that stdout or stderr cannot encode as escapes, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def guarded(command: CommandT) -> CommandT:
@@ -43,7 +62,7 @@ def guarded(command: CommandT) -> CommandT:
             stop("interrupted", 130)
         except BrokenPipeError:
             _silence_stdout()
-            raise typer.Exit(0) from None  # the reader (head, less) has gone
+            raise typer.Exit(0) from None  # the reader (head, less) has closed the pipe
         except Exception as error:
             if os.environ.get("FOLDSIM_DEBUG"):
                 raise
@@ -75,6 +94,6 @@ def _report(error: Exception) -> NoReturn:
         stop(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: writing: {error.strerror}")
     stop(
         f"internal error: {type(error).__name__}: {error}\n"
-        "This is a fault of foldsim. Set FOLDSIM_DEBUG=1 to see where, and report it with the command you ran.",
+        "This is a defect of foldsim. Set FOLDSIM_DEBUG=1 to see where, and report it with the command you ran.",
         INTERNAL,
     )

@@ -168,10 +168,11 @@ class DesignSpace:
                     " name it (or 'all') under runs"
                     for name in profile.unassigned(names)
                 ]
-                problems += [
-                    f"{workload.name} on {profile.name}: {_told(p)}"
-                    for p in profile.precision_problems(precision, names)
-                ]
+                if all(axis.path != "workload.precision.activations" for axis in self.sets):  # else checked once set
+                    problems += [
+                        f"{workload.name} on {profile.name}: {_told(p)}"
+                        for p in profile.precision_problems(precision, names)
+                    ]
         pins = isinstance(self.placement, str) and re.fullmatch(r"pinned:\s*[^\s,].*", self.placement)
         if not pins and self.placement not in PLACEMENTS:
             problems.append(f"placement {self.placement!r} is not known; allowed: auto, dram, pinned:COMPONENT,...")
