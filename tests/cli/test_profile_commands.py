@@ -143,7 +143,7 @@ def test_the_schema_of_dram_records(foldsim: Foldsim) -> None:
 def test_new_writes_a_profile_that_validates(foldsim: Foldsim, tmp_path: Path) -> None:
     result = foldsim("profile", "new", "my-chip", "--from", "gap9", "-o", "my-chip.yaml")
     assert result.exit_code == 0, result.output
-    assert "a copy of gap9 to change; then: foldsim profile validate my-chip.yaml" in result.stderr
+    assert "a copy of gap9 to change; next: foldsim profile validate my-chip.yaml" in result.stderr
     assert foldsim("profile", "validate", "--strict", "my-chip.yaml").exit_code == 0
     first = (tmp_path / "my-chip.yaml").read_text().splitlines()[0]
     assert Path(first.partition("$schema=")[2]).is_file()
@@ -181,13 +181,13 @@ def test_diff_shows_values_ratio_and_effect(foldsim: Foldsim) -> None:
     assert re.search(r"\+\d+\.\d\d %$", row)
     assert "more with less effect; --top 0 lists all" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 140
-    assert "The two have the same numbers." in foldsim("profile", "diff", "gap9", "gap9").stdout
+    assert "The two have the same values." in foldsim("profile", "diff", "gap9", "gap9").stdout
 
 
 def test_diff_of_chips_that_are_built_differently_says_so(foldsim: Foldsim) -> None:
     told = foldsim("profile", "diff", "stm32u575", "phone-npu", "--top", "1").stdout
-    assert "memories of A: sram, flash; B: vtcm, slc, dram" in " ".join(told.split())
-    assert "built differently" not in foldsim("profile", "diff", "stm32u575", "stm32l4r5", "--top", "1").stdout
+    assert "The memory levels differ (A: sram, flash; B: vtcm, slc, dram)" in " ".join(told.split())
+    assert "levels differ" not in foldsim("profile", "diff", "stm32u575", "stm32l4r5", "--top", "1").stdout
 
 
 def test_diff_as_json(foldsim: Foldsim) -> None:

@@ -169,11 +169,7 @@ def tipping_point(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIST",
-            help="Some of macs,energy,latency,memory. [default: all]",
-            autocompletion=options.fixed("macs", "energy", "latency", "memory"),
-        ),
+        typer.Option(metavar="LIST", help="Some of macs,energy,latency,memory. [default: all]"),
     ] = None,
     chunk_ms: options.ChunkList = None,
     max_keys: Annotated[

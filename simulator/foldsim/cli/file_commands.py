@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from foldsim.cli.guard import guarded
-from foldsim.cli.options import DEFAULT_PROFILE, DEFAULT_WORKLOAD, Json, shipped_names
+from foldsim.cli.options import DEFAULT_PROFILE, DEFAULT_WORKLOAD, Json, name_option
 from foldsim.data import Kind
 
 # No deferred annotations here: the completion of --from depends on the kind.
@@ -33,12 +33,7 @@ def add_new(app: typer.Typer, kind: Kind, description: str) -> None:
         name: Annotated[str, typer.Argument(metavar="NAME", help=f"Name of the new {word}.")],
         preset: Annotated[
             str,
-            typer.Option(
-                "--from",
-                metavar="NAME|FILE",
-                help=f"Start from a copy of this {word}.",
-                autocompletion=shipped_names(kind),
-            ),
+            name_option(kind, "--from", description=f"Start from a copy of this {word}."),
         ] = DEFAULT_WORKLOAD if kind == "workloads" else DEFAULT_PROFILE,
         output: Annotated[
             Path | None,

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 FINDINGS, USAGE, INTERNAL = 1, 2, 70
+ChoiceT = TypeVar("ChoiceT", bound=str)
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
@@ -28,15 +29,17 @@ def stop(message: str, code: int = USAGE) -> NoReturn:
     raise typer.Exit(code)
 
 
-def check_choice(option: str, value: str, allowed: Iterable[str]) -> None:
-    """Stop unless the value of an option is one of those allowed."""
-    names = list(allowed)
-    if value not in names:
-        from foldsim.errors import nearest
+def check_choice(option: str, value: str, allowed: Iterable[ChoiceT]) -> ChoiceT:
+    """The value of an option, if it is one of those allowed; otherwise stop with a suggestion."""
+    choices = list(allowed)
+    for choice in choices:
+        if choice == value:
+            return choice
+    from foldsim.errors import nearest
 
-        close = nearest(value, names)
-        hint = f"; did you mean {close!r}?" if close else ""
-        stop(f"error: {option} {value!r} is not known{hint} (allowed: {', '.join(names)})")
+    close = nearest(value, choices)
+    hint = f"; did you mean {close!r}?" if close else ""
+    stop(f"error: {option} {value!r} is not known{hint} (allowed: {', '.join(choices)})")
 
 
 def tolerate_encodings() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any, Final
 
+from foldsim.cli.progress import track
 from foldsim.cli.tables import count, fitted_table, number, print_json, size
 from foldsim.data import Kind, shipped
 from foldsim.hardware.profile import load_profile
@@ -18,9 +19,9 @@ CLASSES: Final = ("phone", "wearable", "edge", "microcontroller")
 def run_list(kind: Kind, as_json: bool) -> None:
     """Print one line, or one JSON object, per shipped file."""
     if kind == "workloads":
-        records = [workload_record(load_workload(name)) for name in shipped(kind)]
+        records = [workload_record(load_workload(name)) for name in track(shipped(kind), "reading workloads")]
     else:
-        records = [profile_record(load_profile(name).spec) for name in shipped(kind)]
+        records = [profile_record(load_profile(name).spec) for name in track(shipped(kind), "reading profiles")]
         records.sort(key=lambda record: CLASSES.index(record["device_class"]))
     if as_json:
         print_json(records)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,9 +30,19 @@ def name_argument(kind: Kind, metavar: str, description: str = "Shipped name or 
     return typer.Argument(metavar=metavar, help=description, autocompletion=shipped_names(kind))
 
 
-def fixed(*words: str) -> Callable[[str], list[str]]:
-    """Completion of a fixed list of words."""
-    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+def name_option(kind: Kind, *names: str, description: str) -> Any:
+    """The option that takes a shipped name or the path of a file."""
+    return typer.Option(*names, metavar="NAME|FILE", help=description, autocompletion=shipped_names(kind))
+
+
+def choice(*names: str, metavar: str, description: str, words: Sequence[str]) -> Any:
+    """An option with a fixed list of words to complete; other values may be allowed too. The command checks them."""
+    return typer.Option(
+        *names,
+        metavar=metavar,
+        help=description,
+        autocompletion=lambda incomplete: [word for word in words if word.startswith(incomplete)],
+    )
 
 
 def _plot_kinds(incomplete: str) -> list[str]:
@@ -41,7 +51,6 @@ def _plot_kinds(incomplete: str) -> list[str]:
     return [name for name in KINDS if name.startswith(incomplete)]
 
 
-_workloads, _profiles = shipped_names("workloads"), shipped_names("hw_profiles")
 _row_suffixes = "FILE.csv, .jsonl or .parquet"
 
 # ---- what is evaluated ----------------------------------------------------------------------------------------------
@@ -56,32 +65,24 @@ ProfileNames = Annotated[
 ]
 WorkloadsOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--workload",
-        "-w",
-        metavar="NAME|FILE",
-        help=f"Workload; repeatable. [default: {DEFAULT_WORKLOAD}]",
-        autocompletion=_workloads,
-    ),
+    name_option("workloads", "--workload", "-w", description=f"Workload; repeatable. [default: {DEFAULT_WORKLOAD}]"),
 ]
 ProfilesOption = Annotated[
     list[str] | None,
-    typer.Option(
+    name_option(
+        "hw_profiles",
         "--profile",
         "-p",
-        metavar="NAME|FILE",
-        help="Hardware profile; repeatable. [default: one of each class of device]",
-        autocompletion=_profiles,
+        description="Hardware profile; repeatable. [default: one of each class of device]",
     ),
 ]
 ReferenceWorkload = Annotated[
     str | None,
-    typer.Option(
+    name_option(
+        "workloads",
         "--workload",
         "-w",
-        metavar="NAME|FILE",
-        help=f"Workload of the reference sweep. [default: {DEFAULT_WORKLOAD}, or mlperf-tiny-sww if that does not fit]",
-        autocompletion=_workloads,
+        description=f"Workload of the sweep. [default: {DEFAULT_WORKLOAD}; mlperf-tiny-sww if it does not fit]",
     ),
 ]
 ChunkMs = Annotated[
@@ -112,18 +113,18 @@ FoldLayers = Annotated[
 ]
 FoldScope = Annotated[
     str | None,
-    typer.Option(
+    choice(
         metavar="SCOPE",
-        help="What is folded: attention, or attention+feedforward. [default: the workload's own, else attention]",
-        autocompletion=fixed("attention", "attention+feedforward"),
+        description="Folded parts: attention, or attention+feedforward. [default: the workload's own, else attention]",
+        words=("attention", "attention+feedforward"),
     ),
 ]
 FoldHeads = Annotated[
     str | None,
-    typer.Option(
+    choice(
         metavar="RULE",
-        help="keep_head_dim (the number of heads is divided by N) or keep_heads. [default: keep_head_dim]",
-        autocompletion=fixed("keep_head_dim", "keep_heads"),
+        description="keep_head_dim (the number of heads is divided by N) or keep_heads. [default: keep_head_dim]",
+        words=("keep_head_dim", "keep_heads"),
     ),
 ]
 _COMPRESS = (
@@ -152,18 +153,18 @@ Variant = Annotated[
 ]
 Policy = Annotated[
     str | None,
-    typer.Option(
+    choice(
         metavar="POLICY",
-        help="race-to-idle, slowest-real-time, or the name of an operating point. [default: the profile's own]",
-        autocompletion=fixed("race-to-idle", "slowest-real-time"),
+        description="race-to-idle, slowest-real-time, or the name of an operating point. [default: the profile's own]",
+        words=("race-to-idle", "slowest-real-time"),
     ),
 ]
 Placement = Annotated[
     str | None,
-    typer.Option(
+    choice(
         metavar="PLACEMENT",
-        help="Where weights and state are stored: auto, dram, or pinned:COMPONENT,... [default: auto]",
-        autocompletion=fixed("auto", "dram", "pinned:"),
+        description="Where weights and state are stored: auto, dram, or pinned:COMPONENT,... [default: auto]",
+        words=("auto", "dram", "pinned:"),
     ),
 ]
 Sets = Annotated[
@@ -186,11 +187,11 @@ Sample = Annotated[
 ]
 Method = Annotated[
     str | None,
-    typer.Option(
+    choice(
         "--method",
         metavar="METHOD",
-        help="How --sample draws: lhs, sobol (needs SciPy) or random. [default: lhs]",
-        autocompletion=fixed("lhs", "sobol", "random"),
+        description="How --sample draws: lhs, sobol (needs SciPy) or random. [default: lhs]",
+        words=("lhs", "sobol", "random"),
     ),
 ]
 Seed = Annotated[
@@ -205,28 +206,28 @@ RowsOutput = Annotated[
 ]
 RowsFormat = Annotated[
     str | None,
-    typer.Option(
+    choice(
         "--format",
         metavar="FORMAT",
-        help="Format of what is printed without -o: table, csv or jsonl. [default: table]",
-        autocompletion=fixed("table", "csv", "jsonl"),
+        description="Format of what is printed without -o: table, csv or jsonl. [default: table]",
+        words=("table", "csv", "jsonl"),
     ),
 ]
 By = Annotated[
     str | None,
-    typer.Option(
+    choice(
         metavar="LEVEL",
-        help="Rows per design: total, component, op, term, level or tensor. [default: total]",
-        autocompletion=fixed("total", "component", "op", "term", "level", "tensor"),
+        description="Rows per design: total, component, op, term, level or tensor. [default: total]",
+        words=("total", "component", "op", "term", "level", "tensor"),
     ),
 ]
 FindingsFormat = Annotated[
     str,
-    typer.Option(
+    choice(
         "--format",
         metavar="FORMAT",
-        help="text, json, or github (annotations of GitHub Actions).",
-        autocompletion=fixed("text", "json", "github"),
+        description="text, json, or github (annotations of GitHub Actions).",
+        words=("text", "json", "github"),
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -245,10 +246,10 @@ PlotKinds = Annotated[
 ]
 PlotStyle = Annotated[
     str,
-    typer.Option(
+    choice(
         metavar="STYLE",
-        help="light, or print (one column wide, readable in greyscale).",
-        autocompletion=fixed("light", "print"),
+        description="light, or print (one column wide, readable in greyscale).",
+        words=("light", "print"),
     ),
 ]
 PlotData = Annotated[
@@ -261,19 +262,15 @@ PlotData = Annotated[
 ]
 Runtime = Annotated[
     str,
-    typer.Option(
+    choice(
         metavar="RUNTIME",
-        help="Library whose kernels are measured: numpy, torch or onnxruntime.",
-        autocompletion=fixed("numpy", "torch", "onnxruntime"),
+        description="Library whose kernels are measured: numpy, torch or onnxruntime.",
+        words=("numpy", "torch", "onnxruntime"),
     ),
 ]
 Groups = Annotated[
     list[str] | None,
-    typer.Option(
-        "--group",
-        "-g",
-        metavar="NAME|FILE",
-        help="Group of measured targets; repeatable. [default: all shipped]",
-        autocompletion=shipped_names("validation"),
+    name_option(
+        "validation", "--group", "-g", description="Group of measured targets; repeatable. [default: all shipped]"
     ),
 ]

@@ -40,7 +40,7 @@ def run_plot(
     data : where to write the plotted points of one kind; no figure is then drawn unless ``output`` is given.
     chunk_ms : keep the rows of this chunk size only.
     """
-    check_choice("--style", style, plotting.STYLES)
+    chosen_style = check_choice("--style", style, plotting.STYLES)
     if data is not None:
         check_suffix(data)
         if len(kinds or ()) != 1:
@@ -56,7 +56,7 @@ def run_plot(
     if not chosen:
         stop(f"error: {path}: no kind of figure can be drawn from these columns")
     targets = _targets(path, chosen, output)
-    figures = [plotting.draw(results, kind, style) for kind in track(chosen, "drawing figures")]
+    figures = [plotting.draw(results, kind, chosen_style) for kind in track(chosen, "drawing figures")]
     if data is not None:
         points = plotting.plotted_points(figures[0], chosen[0], results)
         write_results(points, data)
