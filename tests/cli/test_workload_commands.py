@@ -79,7 +79,7 @@ def test_show_takes_variants(foldsim: Foldsim) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--chunk-ms", "45"), "nearest: 40 ms or 80 ms"),
         (("--fold", "3"), "does not divide"),
@@ -87,10 +87,10 @@ def test_show_takes_variants(foldsim: Foldsim) -> None:
         (("--variant", "fodl=2"), "did you mean 'fold'"),
     ],
 )
-def test_show_refuses(foldsim: Foldsim, arguments: tuple[str, ...], told: str) -> None:
+def test_show_refuses(foldsim: Foldsim, arguments: tuple[str, ...], message: str) -> None:
     result = foldsim("workload", "show", "emformer-rnnt-base", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
 
 
 def test_diff_of_a_variant(foldsim: Foldsim) -> None:
@@ -119,14 +119,14 @@ def test_diff_of_a_variant(foldsim: Foldsim) -> None:
 def test_diff_of_two_workloads(foldsim: Foldsim, data_dir: Path) -> None:
     result = foldsim("workload", "diff", "emformer-rnnt-base", data_dir / "closed_form_workload.yaml")
     assert result.exit_code == 0, result.output
-    for told in ("only in A", "encoder.emformer", "emformer x20", "streaming.right_context_tokens"):
-        assert told in result.stdout
+    for words in ("only in A", "encoder.emformer", "emformer x20", "streaming.right_context_tokens"):
+        assert words in result.stdout
     same = foldsim("workload", "diff", "emformer-rnnt-base", "emformer-rnnt-base")
     assert "The options are the same." in same.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("emformer-rnnt-base",), "give two workloads, or one and --variant"),
         (("emformer-rnnt-base", "emformer-rnnt-bass"), "did you mean 'emformer-rnnt-base'"),
@@ -134,10 +134,10 @@ def test_diff_of_two_workloads(foldsim: Foldsim, data_dir: Path) -> None:
         (("emformer-rnnt-base", "--variant", "fold=2", "--chunk-ms", "45"), "45 ms is no multiple"),
     ],
 )
-def test_diff_refuses(foldsim: Foldsim, arguments: tuple[str, ...], told: str) -> None:
+def test_diff_refuses(foldsim: Foldsim, arguments: tuple[str, ...], message: str) -> None:
     result = foldsim("workload", "diff", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
 
 
 def test_new_writes_a_valid_file_and_keeps_what_is_there(foldsim: Foldsim, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_new_writes_a_valid_file_and_keeps_what_is_there(foldsim: Foldsim, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("My Encoder",), "such as my-encoder"),
         (("mine", "--from", "emformer-rnnt"), "did you mean 'emformer-rnnt-base'"),
@@ -164,8 +164,8 @@ def test_new_writes_a_valid_file_and_keeps_what_is_there(foldsim: Foldsim, tmp_p
         (("mine", "-o", "no/mine.yaml"), "does not exist"),
     ],
 )
-def test_new_refuses(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_new_refuses(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     result = foldsim("workload", "new", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -84,6 +84,7 @@ removes:
         (["--runtime", "tensorflow"], "numpy, torch, onnxruntime"),
         (["Two Words"], "cannot name a profile"),
         (["-o", "missing/x.yaml"], "the folder 'missing' does not exist"),
+        (["-o", "host"], "ends in .yaml"),
     ],
 )
 def test_wrong_arguments_are_reported(measure, arguments, said):

@@ -9,6 +9,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -39,7 +40,15 @@ def check_choice(option: str, value: str, allowed: Iterable[ChoiceT]) -> ChoiceT
 
     close = nearest(value, choices)
     hint = f"; did you mean {close!r}?" if close else ""
-    stop(f"error: {option} {value!r} is not known{hint} (allowed: {', '.join(choices)})")
+    stop(f"error: {option} {value!r} is not known{hint}; allowed: {', '.join(choices)}")
+
+
+def check_yaml_output(output: Path | None) -> None:
+    """Stop unless a YAML file of this name can be written; commands take other names for those of shipped files."""
+    if output is not None and output.suffix.lower() not in (".yaml", ".yml"):
+        stop(f"error: -o {output}: the file name ends in .yaml")
+    if output is not None and not output.parent.is_dir():
+        stop(f"error: the folder {str(output.parent)!r} does not exist")
 
 
 def tolerate_encodings() -> None:
@@ -59,7 +68,7 @@ def guarded(command: CommandT) -> CommandT:
             if sys.stdout is not None:
                 sys.stdout.flush()
             return result
-        except (typer.Exit, typer.Abort, typer.BadParameter):
+        except (typer.Exit, typer.Abort):
             raise
         except KeyboardInterrupt:
             stop("interrupted", 130)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from foldsim.cli.guard import check_choice, say, stop
+from foldsim.cli.guard import check_choice, check_yaml_output, say, stop
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _LOADED_WARNING = 0.5  # running processes other than this one, above which a measurement is unreliable
@@ -31,8 +31,7 @@ def run_measure(name: str | None, output: Path | None, runtime: str, threads: in
         name = output.stem.lower()
     if name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
         stop(f"error: {name!r} cannot name a profile: use small letters, digits, dots and hyphens")
-    if output is not None and not output.parent.is_dir():
-        stop(f"error: the folder {str(output.parent)!r} does not exist")
+    check_yaml_output(output)
     library = open_runtime(runtime, threads)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > _LOADED_WARNING:

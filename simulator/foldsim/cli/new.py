@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from foldsim.cli.guard import say, stop
+from foldsim.cli.guard import check_yaml_output, say, stop
 from foldsim.data import Kind, schema_path
 from foldsim.explore.results import write_atomically
 
@@ -16,10 +16,7 @@ WORDS = {"hw_profiles": "profile", "workloads": "workload"}
 def run_new(kind: Kind, name: str, preset: str, output: Path | None, force: bool) -> None:
     """Print or write the file; an existing file is only replaced with ``force``."""
     word = WORDS[kind]
-    if output is not None and output.suffix.lower() not in (".yaml", ".yml"):
-        stop(f"error: -o {output}: the file name of a {word} ends in .yaml")
-    if output is not None and not output.parent.is_dir():
-        stop(f"error: the folder {str(output.parent)!r} does not exist")
+    check_yaml_output(output)
     if output is not None and output.exists() and not force:
         stop(f"error: {output} already exists; give another name, or --force to replace it")
     text = _skeleton(kind, name, preset, output)

@@ -121,7 +121,7 @@ def percent(ratio: float) -> str:
 
 
 def yes_no(value: bool) -> str:
-    """Yes or NO: the bad case stands out."""
+    """``yes`` or ``NO``; the capitals draw attention to the bad case."""
     return "yes" if value else "NO"
 
 
