@@ -18,10 +18,10 @@ Foldsim = Callable[..., Result]
 def test_simulate_explains_every_milliwatt(foldsim: Foldsim) -> None:
     result = foldsim("simulate", "emformer-rnnt-base", "phone-npu", "--chunk-ms", "160", "--fold", "2", "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert sum(t["power_mw"] for t in told["power_terms"]) == pytest.approx(told["totals"]["power_mw"], rel=1e-9)
-    assert sum(told["ops"]["power_mw"]) == pytest.approx(told["totals"]["power_mw"], rel=1e-9)
-    for home in told["homes"]:
+    details = json.loads(result.stdout)
+    assert sum(t["power_mw"] for t in details["power_terms"]) == pytest.approx(details["totals"]["power_mw"], rel=1e-9)
+    assert sum(details["ops"]["power_mw"]) == pytest.approx(details["totals"]["power_mw"], rel=1e-9)
+    for home in details["homes"]:
         assert sum(home["served_ratio"].values()) == pytest.approx(1.0, abs=1e-12)
 
 
@@ -34,7 +34,7 @@ def test_simulate_prints_a_page_of_at_most_120_columns(foldsim: Foldsim) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--chunk-ms", "45", "--fold", "3"), "N = 3 does not divide"),
         (("--chunk-ms", "45", "--fold", "3"), "45 ms is not a multiple"),
@@ -44,10 +44,10 @@ def test_simulate_prints_a_page_of_at_most_120_columns(foldsim: Foldsim) -> None
         (("--chunk-ms", "abc"), "valid number"),
     ],
 )
-def test_simulate_refuses(foldsim: Foldsim, arguments: tuple[str, ...], told: str) -> None:
+def test_simulate_refuses(foldsim: Foldsim, arguments: tuple[str, ...], message: str) -> None:
     result = foldsim("simulate", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
 
 
 @pytest.mark.parametrize("kind", ["profile", "workload"])
@@ -111,7 +111,7 @@ def test_plot_draws_what_the_rows_allow(foldsim: Foldsim, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("r.csv", "-k", "powr-vs-chunk"), "did you mean 'power-vs-chunk'"),
         (("r.csv", "-k", "roofline"), "--by op"),
@@ -122,12 +122,12 @@ def test_plot_draws_what_the_rows_allow(foldsim: Foldsim, tmp_path: Path) -> Non
         ((), "give a result file"),
     ],
 )
-def test_plot_refuses(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_plot_refuses(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     assert foldsim("sweep", "-p", "phone-npu", "--chunk-ms", "160", "-o", "r.csv").exit_code == 0
     (tmp_path / "broken.csv").write_text("a,b\n1\n")
     result = foldsim("plot", *arguments)
     assert result.exit_code == 2, result.output
-    assert told in result.stderr
+    assert message in result.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.csv", "r.csv"]
 
 

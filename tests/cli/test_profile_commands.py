@@ -47,9 +47,9 @@ def test_validate_as_text(foldsim: Foldsim, derived: Path) -> None:
 def test_validate_as_json(foldsim: Foldsim, derived: Path) -> None:
     result = foldsim("profile", "validate", "mine.yaml", "phone-npu", "--format", "json")
     assert result.exit_code == 1
-    told = json.loads(result.stdout)
-    assert [(file["errors"], file["warnings"]) for file in told["files"]] == [(2, 0), (0, 0)]
-    first, second = told["findings"]
+    details = json.loads(result.stdout)
+    assert [(file["errors"], file["warnings"]) for file in details["files"]] == [(2, 0), (0, 0)]
+    first, second = details["findings"]
     assert (first["line"], first["column"], first["severity"], first["path"]) == (11, 12, "error", "system.idle_mw")
     assert second["suggestion"] == "sheet"
     assert set(first) == {"file", "line", "column", "severity", "path", "message", "allowed", "suggestion"}
@@ -143,7 +143,7 @@ def test_the_schema_of_dram_records(foldsim: Foldsim) -> None:
 def test_new_writes_a_profile_that_validates(foldsim: Foldsim, tmp_path: Path) -> None:
     result = foldsim("profile", "new", "my-chip", "--from", "gap9", "-o", "my-chip.yaml")
     assert result.exit_code == 0, result.output
-    assert "a copy of gap9 to change; then: foldsim profile validate my-chip.yaml" in result.stderr
+    assert "a copy of gap9 to change; next: foldsim profile validate my-chip.yaml" in result.stderr
     assert foldsim("profile", "validate", "--strict", "my-chip.yaml").exit_code == 0
     first = (tmp_path / "my-chip.yaml").read_text().splitlines()[0]
     assert Path(first.partition("$schema=")[2]).is_file()
@@ -155,7 +155,7 @@ def test_new_writes_a_profile_that_validates(foldsim: Foldsim, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("My Chip",), "such as my-chip"),
         (("my-chip", "--from", "gap8"), "did you mean 'gap9'"),
@@ -163,10 +163,10 @@ def test_new_writes_a_profile_that_validates(foldsim: Foldsim, tmp_path: Path) -
         (("my-chip", "-o", "none/chip.yaml"), "does not exist"),
     ],
 )
-def test_new_refuses(foldsim: Foldsim, arguments: tuple[str, ...], told: str) -> None:
+def test_new_refuses(foldsim: Foldsim, arguments: tuple[str, ...], message: str) -> None:
     result = foldsim("profile", "new", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
 
 
 def test_diff_shows_values_ratio_and_effect(foldsim: Foldsim) -> None:
@@ -181,21 +181,21 @@ def test_diff_shows_values_ratio_and_effect(foldsim: Foldsim) -> None:
     assert re.search(r"\+\d+\.\d\d %$", row)
     assert "more with less effect; --top 0 lists all" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 140
-    assert "The two have the same numbers." in foldsim("profile", "diff", "gap9", "gap9").stdout
+    assert "The two have the same values." in foldsim("profile", "diff", "gap9", "gap9").stdout
 
 
 def test_diff_of_chips_that_are_built_differently_says_so(foldsim: Foldsim) -> None:
-    told = foldsim("profile", "diff", "stm32u575", "phone-npu", "--top", "1").stdout
-    assert "memories of A: sram, flash; B: vtcm, slc, dram" in " ".join(told.split())
-    assert "built differently" not in foldsim("profile", "diff", "stm32u575", "stm32l4r5", "--top", "1").stdout
+    text = foldsim("profile", "diff", "stm32u575", "phone-npu", "--top", "1").stdout
+    assert "The memory levels differ (A: sram, flash; B: vtcm, slc, dram)" in " ".join(text.split())
+    assert "levels differ" not in foldsim("profile", "diff", "stm32u575", "stm32l4r5", "--top", "1").stdout
 
 
 def test_diff_as_json(foldsim: Foldsim) -> None:
-    told = json.loads(foldsim("profile", "diff", "phone-npu", "watch-npu", "--json").stdout)
-    first = told["differences"][0]
+    details = json.loads(foldsim("profile", "diff", "phone-npu", "watch-npu", "--json").stdout)
+    first = details["differences"][0]
     assert set(first) == {"path", "first", "second", "ratio", "effect_ratio"}
     assert set(first["first"]) == {"value", "low", "high", "source"}
-    assert told["second_mw"] > told["first_mw"] > 0
+    assert details["second_mw"] > details["first_mw"] > 0
 
 
 def test_diff_without_powers(foldsim: Foldsim) -> None:

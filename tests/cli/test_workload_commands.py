@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +14,40 @@ from foldsim.data import shipped
 Foldsim = Callable[..., Result]
 
 
-def test_list_says_what_a_workload_is_and_where_it_is_from(foldsim: Foldsim) -> None:
-    lines = foldsim("workload", "list").stdout.splitlines()
-    assert max(map(len, lines)) <= 100
-    at = next(i for i, line in enumerate(lines) if line.startswith("emformer-rnnt-base "))
-    assert lines[at].split()[:4] == ["emformer-rnnt-base", "76,738,049", "40", "160*;"]
-    assert "any n x 40" in lines[at]
-    told = " ".join(line.strip() for line in lines[at + 1 : at + 5])
-    assert "encoder 63.6 M, predictor 8.93 M, joiner 4.20 M" in told
-    assert "Emformer RNN-T base" in told
-    assert "paper: torchaudio" in told
+def test_list_says_what_a_workload_is(foldsim: Foldsim) -> None:
+    header, *lines = foldsim("workload", "list").stdout.splitlines()
+    assert header.split() == ["name", "parameters", "chunk", "ms", "step", "ms", "title"]
+    assert [line.split()[0] for line in lines] == list(shipped("workloads"))
+    line = next(line for line in lines if line.startswith("emformer-rnnt-base "))
+    assert line.split()[:4] == ["emformer-rnnt-base", "76,738,049", "160", "40"]
+    assert "Emformer RNN-T base" in line
+
+
+def test_list_as_json_has_components_chunks_and_source(foldsim: Foldsim) -> None:
+    records = {r["name"]: r for r in json.loads(foldsim("workload", "list", "--json").stdout)}
+    assert list(records) == list(shipped("workloads"))
+    base = records["emformer-rnnt-base"]
+    assert base["params_count"] == 76_738_049
+    components = {"front_end": 0, "encoder": 63_605_760, "predictor": 8_932_864, "joiner": 4_199_425}
+    assert base["params_count_by_component"] == components
+    assert (base["token_ms"], base["chunk_ms"], base["chunk_step_ms"]) == (40, 160, 40)
+    assert records["fastconformer-large-ctc"]["chunk_ms_published"] == [80, 160, 560, 1120]
+    assert base["source"]["kind"] == "paper"
+    assert base["source"]["title"].startswith("torchaudio")
+
+
+def test_show_as_json_has_the_numbers_of_the_table(foldsim: Foldsim) -> None:
+    details = json.loads(foldsim("workload", "show", "emformer-rnnt-base", "--fold", "2", "--json").stdout)
+    assert details["variant"] == "fold=2"
+    assert details["params_count"] == sum(c["params_count"] for c in details["components"]) == 60_988_929
+    assert details["evaluated_chunk_ms"] == 160
+    encoder = next(c for c in details["components"] if c["name"] == "encoder")
+    ops = [op for op in details["ops"] if op["component"] == "encoder"]
+    assert sum(op["macs"] * op["repeat"] for op in ops) == encoder["macs_per_invocation"]
+    query = next(op for op in ops if op["op"] == "query")
+    assert [query[key] for key in ("m", "k", "n", "batch", "steps")] == [10, 256, 256, 1, 1]  # 2 x 5 rows of 512 / 2
+    assert next(op for op in ops if op["op"] == "norm_in")["m"] is None
+    assert foldsim("workload", "show", "emformer-rnnt-base").stdout.count("paper: torchaudio") == 1
 
 
 @pytest.mark.parametrize("name", sorted(shipped("workloads")))
@@ -54,7 +79,7 @@ def test_show_takes_variants(foldsim: Foldsim) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--chunk-ms", "45"), "nearest: 40 ms or 80 ms"),
         (("--fold", "3"), "does not divide"),
@@ -62,10 +87,10 @@ def test_show_takes_variants(foldsim: Foldsim) -> None:
         (("--variant", "fodl=2"), "did you mean 'fold'"),
     ],
 )
-def test_show_refuses(foldsim: Foldsim, arguments: tuple[str, ...], told: str) -> None:
+def test_show_refuses(foldsim: Foldsim, arguments: tuple[str, ...], message: str) -> None:
     result = foldsim("workload", "show", "emformer-rnnt-base", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
 
 
 def test_diff_of_a_variant(foldsim: Foldsim) -> None:
@@ -79,6 +104,14 @@ def test_diff_of_a_variant(foldsim: Foldsim) -> None:
     assert lines[at + 3].split() == ["state", "614", "kB", "614", "kB", "="]
     assert any(line.split() == ["folding.factor", "-", "2"] for line in lines)
     assert max(map(len, lines)) <= 120
+    record = json.loads(foldsim("workload", "diff", "emformer-rnnt-base", "--variant", "fold=2", "--json").stdout)
+    assert record["first"]["components"]["encoder"]["params"] == 63_605_760
+    assert record["second"]["variant"] == "fold=2"
+    assert (
+        record["second"]["components"]["total"]["macs_per_chunk"]
+        < record["first"]["components"]["total"]["macs_per_chunk"]
+    )
+    assert {"key": "folding.factor", "first": "-", "second": "2"} in record["differences"]
     again = foldsim("workload", "diff", "emformer-rnnt-base", "emformer-rnnt-base,fold=2").stdout
     assert again == result.stdout
 
@@ -86,14 +119,14 @@ def test_diff_of_a_variant(foldsim: Foldsim) -> None:
 def test_diff_of_two_workloads(foldsim: Foldsim, data_dir: Path) -> None:
     result = foldsim("workload", "diff", "emformer-rnnt-base", data_dir / "closed_form_workload.yaml")
     assert result.exit_code == 0, result.output
-    for told in ("only in A", "encoder.emformer", "emformer x20", "streaming.right_context_tokens"):
-        assert told in result.stdout
+    for words in ("only in A", "encoder.emformer", "emformer x20", "streaming.right_context_tokens"):
+        assert words in result.stdout
     same = foldsim("workload", "diff", "emformer-rnnt-base", "emformer-rnnt-base")
     assert "The options are the same." in same.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("emformer-rnnt-base",), "give two workloads, or one and --variant"),
         (("emformer-rnnt-base", "emformer-rnnt-bass"), "did you mean 'emformer-rnnt-base'"),
@@ -101,10 +134,10 @@ def test_diff_of_two_workloads(foldsim: Foldsim, data_dir: Path) -> None:
         (("emformer-rnnt-base", "--variant", "fold=2", "--chunk-ms", "45"), "45 ms is not a multiple"),
     ],
 )
-def test_diff_refuses(foldsim: Foldsim, arguments: tuple[str, ...], told: str) -> None:
+def test_diff_refuses(foldsim: Foldsim, arguments: tuple[str, ...], message: str) -> None:
     result = foldsim("workload", "diff", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
 
 
 def test_new_writes_a_valid_file_and_keeps_what_is_there(foldsim: Foldsim, tmp_path: Path) -> None:
@@ -123,7 +156,7 @@ def test_new_writes_a_valid_file_and_keeps_what_is_there(foldsim: Foldsim, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("My Encoder",), "such as my-encoder"),
         (("mine", "--from", "emformer-rnnt"), "did you mean 'emformer-rnnt-base'"),
@@ -131,8 +164,8 @@ def test_new_writes_a_valid_file_and_keeps_what_is_there(foldsim: Foldsim, tmp_p
         (("mine", "-o", "no/mine.yaml"), "does not exist"),
     ],
 )
-def test_new_refuses(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_new_refuses(foldsim: Foldsim, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     result = foldsim("workload", "new", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert list(tmp_path.iterdir()) == []

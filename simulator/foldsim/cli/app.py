@@ -1,4 +1,4 @@
-"""The command line: options here, work in the modules that the commands import when they run."""
+"""The root of the command line and its commands; the modules that do the work are imported when a command runs."""
 
 from __future__ import annotations
 
@@ -7,91 +7,26 @@ from typing import Annotated
 
 import typer
 
-from foldsim.cli.guard import guarded
+from foldsim.cli import options
+from foldsim.cli.guard import guarded, stop
 from foldsim.cli.profile_app import profile_app
 from foldsim.cli.workload_app import workload_app
+
+HELP_COLUMNS = 100  # a wider terminal does not widen the help further
 
 app = typer.Typer(
     name="foldsim",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Power, memory and latency of streaming speech recognisers on a chip, baseline or folded,"
-    " before anything is trained.\n\nStart with: foldsim sweep",
+    context_settings={"max_content_width": HELP_COLUMNS},
+    help="Predict power, memory and latency of streaming speech recognisers on a chip.\n\n"
+    "Attention layers may be folded, and weights compressed; nothing needs to be trained first."
+    " Start with: foldsim sweep\n\n"
+    "Exit codes: 0 success, 1 findings (such as errors in a checked file), 2 wrong usage or unreadable input.",
 )
 app.add_typer(profile_app, name="profile")
 app.add_typer(workload_app, name="workload")
-
-# Options shared by sweep and simulate.
-FoldLayers = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WHICH",
-        help="Layers to fold: all, 1-10, 1,4,7 or every:2; layers count from 1."
-        " [default: the workload's own, else all]",
-    ),
-]
-FoldScope = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SCOPE", help="attention, or attention+feedforward. [default: the workload's own, else attention]"
-    ),
-]
-FoldHeads = Annotated[
-    str | None,
-    typer.Option(metavar="POLICY", help="keep_head_dim (heads divide by N) or keep_heads. [default: keep_head_dim]"),
-]
-Policy = Annotated[
-    str | None,
-    typer.Option(
-        metavar="POLICY",
-        help="Operating point: race-to-idle, slowest-real-time, or a point's name. [default: the profile's own]",
-    ),
-]
-Placement = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WHERE", help="Homes of weights and state: auto, dram, or pinned:COMPONENT,... [default: auto]"
-    ),
-]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="PATH=VALUES",
-        help="Change a number: profile.memory_levels.dram.read_pj_per_byte=60 or workload.precision.weights=int4;"
-        " repeatable. The number's range closes to the value; end the path in .value to keep it. foldsim sweep takes"
-        " several values, 60,80 or 0:100:20.",
-    ),
-]
-
-Sample = Annotated[
-    int | None,
-    typer.Option(
-        "--sample",
-        metavar="N",
-        help="Draw N joint samples of every ranged number, timing and rates too, and give the 5 to 95 % bands of"
-        " latency, energy, power and saving.",
-    ),
-]
-Method = Annotated[
-    str | None,
-    typer.Option(
-        "--method", metavar="METHOD", help="How --sample draws: lhs, sobol (needs SciPy) or random. [default: lhs]"
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option("--seed", metavar="S", help="The same seed draws the same samples. [default: 0]"),
-]
-
-
-COMPRESS_HELP = (
-    "none, or rules COMPONENT[.CLASS]=METHOD[+METHOD] with commas between them, such as"
-    " joiner=int4-g32,encoder.feedforward=2:4. CLASS: attention, feedforward, convolution, recurrent, embedding,"
-    " linear. METHOD: int2..int8[-gN[-sB]], qsq, codebook-gN-bB, prune-0.5, 2:4, lowrank-R, drop-everyK, drop-1-3."
-)
 
 
 def _version(wanted: bool) -> None:
@@ -116,69 +51,31 @@ def _root(
 def sweep(
     design: Annotated[
         Path | None,
-        typer.Argument(metavar="[DESIGN.yaml]", help="Design space in YAML; options override it."),
+        typer.Argument(metavar="DESIGN.yaml", help="File with the options of the sweep; those given here override."),
     ] = None,
-    workload: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--workload", "-w", metavar="NAME|FILE", help="Workload; repeatable. [default: emformer-rnnt-base]"
-        ),
-    ] = None,
-    profile: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--profile", "-p", metavar="NAME|FILE", help="Hardware profile; repeatable. [default: one of each class]"
-        ),
-    ] = None,
-    chunk_ms: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            help="Chunk sizes: 40:1280:40 (first:last:step) or 40,80,160. [default: 40,80,160,320,640,1280]",
-        ),
-    ] = None,
-    fold: Annotated[
-        str | None,
-        typer.Option(metavar="LIST", help="Folding factors N; 1 is the baseline. [default: 1,2]"),
-    ] = None,
-    fold_layers: FoldLayers = None,
-    fold_scope: FoldScope = None,
-    fold_heads: FoldHeads = None,
-    compress: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RULES",
-            help=f"Weight transformations; repeatable, one design each: {COMPRESS_HELP}"
-            " [default: none, and the workload's own]",
-        ),
-    ] = None,
-    policy: Policy = None,
-    placement: Placement = None,
-    sets: Sets = None,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LEVEL", help="Rows per design: total, component, op, term, level or tensor. [default: total]"
-        ),
-    ] = None,
-    sample: Sample = None,
-    method: Method = None,
-    seed: Seed = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write results to FILE.csv, .jsonl or .parquet."),
-    ] = None,
-    output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format", metavar="FORMAT", help="What to print without -o: table, csv or jsonl. [default: table]"
-        ),
-    ] = None,
+    workload: options.WorkloadsOption = None,
+    profile: options.ProfilesOption = None,
+    chunk_ms: options.ChunkList = None,
+    fold: options.FoldList = None,
+    fold_layers: options.FoldLayers = None,
+    fold_scope: options.FoldScope = None,
+    fold_heads: options.FoldHeads = None,
+    compress: options.CompressList = None,
+    policy: options.Policy = None,
+    placement: options.Placement = None,
+    sets: options.Sets = None,
+    by: options.By = None,
+    sample: options.Sample = None,
+    method: options.Method = None,
+    seed: options.Seed = None,
+    output: options.RowsOutput = None,
+    output_format: options.RowsFormat = None,
 ) -> None:
-    """Predict power, memory and latency over chunk sizes, folding factors and chips.
+    """Predict power, memory and latency of many designs.
 
-    With no arguments: the shipped Emformer transducer, baseline and folded, on a chip of each class; prints a table and
-    writes results and plots to foldsim-results/.
+    A design is a workload on a profile with a chunk size and a folding factor. With no arguments: the shipped Emformer
+    transducer, baseline and folded, on one chip of each class; prints a table and writes results and plots to
+    foldsim-results/.
     """
     from foldsim.cli.sweep import run_sweep
 
@@ -209,32 +106,26 @@ def sweep(
 @app.command()
 @guarded
 def simulate(
-    workload: Annotated[str, typer.Argument(metavar="WORKLOAD", help="Shipped name or file.")] = "emformer-rnnt-base",
-    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="Shipped name or file.")] = "phone-npu",
-    chunk_ms: Annotated[
-        float | None,
-        typer.Option(metavar="MS", help="Chunk duration. [default: the workload's own]"),
-    ] = None,
-    fold: Annotated[int | None, typer.Option(metavar="N", help="Folding factor. [default: the workload's own]")] = None,
-    fold_layers: FoldLayers = None,
-    fold_scope: FoldScope = None,
-    fold_heads: FoldHeads = None,
-    compress: Annotated[
-        str | None,
-        typer.Option(metavar="RULES", help=f"Weight transformations: {COMPRESS_HELP} [default: the workload's own]"),
-    ] = None,
-    policy: Policy = None,
-    placement: Placement = None,
-    sets: Sets = None,
-    sample: Sample = None,
-    method: Method = None,
-    seed: Seed = None,
+    workload: options.WorkloadName = options.DEFAULT_WORKLOAD,
+    profile: options.ProfileName = options.DEFAULT_PROFILE,
+    chunk_ms: options.ChunkMs = None,
+    fold: options.Fold = None,
+    fold_layers: options.FoldLayers = None,
+    fold_scope: options.FoldScope = None,
+    fold_heads: options.FoldHeads = None,
+    compress: options.Compress = None,
+    policy: options.Policy = None,
+    placement: options.Placement = None,
+    sets: options.Sets = None,
+    sample: options.Sample = None,
+    method: options.Method = None,
+    seed: options.Seed = None,
     top: Annotated[
         int, typer.Option(min=0, metavar="COUNT", help="Ops to list, largest energy first; 0 lists all.")
     ] = 12,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: options.Json = False,
 ) -> None:
-    """Explain one design: where each milliwatt goes, what bounds each op, what lives where."""
+    """Explain one design: power by term, time, memory, ops."""
     from foldsim.cli.simulate import run_simulate
 
     run_simulate(
@@ -262,65 +153,49 @@ def simulate(
 @app.command("tipping-point")
 @guarded
 def tipping_point(
-    workload: Annotated[str, typer.Argument(metavar="WORKLOAD", help="Shipped name or file.")] = "emformer-rnnt-base",
-    profile: Annotated[
-        list[str] | None, typer.Argument(metavar="PROFILE...", help="Shipped names or files. [default: phone-npu]")
-    ] = None,
+    workload: options.WorkloadName = options.DEFAULT_WORKLOAD,
+    profile: options.ProfileNames = None,
     variant: Annotated[
         list[str] | None,
         typer.Option(
             "--variant",
-            metavar="TEXT",
-            help="What may pay: fold=2,fold_layers=1-10,fold_scope=attention+feedforward,fold_heads=keep_heads,"
-            " attention=favor,attention.features=266, compress=joiner:int4-g32; repeatable, one table each."
+            metavar="CHANGES",
+            help="Changes of the workload that may save something: fold=2,fold_layers=1-10,fold_heads=keep_heads,"
+            " attention=favor,attention.features=266 or compress=joiner:int4-g32; repeatable, one table each."
             " [default: fold=2]",
         ),
     ] = None,
     against: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT|WORKLOAD",
-            help="What it is compared with: another variant, another workload, or both: NAME,fold=2."
-            " [default: baseline]",
+            metavar="CHANGES|WORKLOAD",
+            help="What it is compared with: other changes, another workload, or both: NAME,fold=2. [default: baseline]",
         ),
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Of macs, energy, latency, memory. [default: all]"),
+        typer.Option(metavar="LIST", help="Some of macs,energy,latency,memory. [default: all]"),
     ] = None,
-    chunk_ms: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            help="Chunk sizes: 40:1280:40 (first:last:step) or 40,80,160. [default: those that foldsim sweep takes]",
-        ),
-    ] = None,
+    chunk_ms: options.ChunkList = None,
     max_keys: Annotated[
-        int, typer.Option(min=1, max=1_000_000, metavar="TOKENS", help="Search up to so many keys.")
+        int, typer.Option(min=1, max=1_000_000, metavar="TOKENS", help="Largest number of keys searched.")
     ] = 65_536,
-    policy: Policy = None,
-    placement: Placement = None,
-    sets: Sets = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write the rows to FILE.csv, .jsonl or .parquet."),
-    ] = None,
-    output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format", metavar="FORMAT", help="What to print without -o: table, csv or jsonl. [default: table]"
-        ),
-    ] = None,
+    policy: options.Policy = None,
+    placement: options.Placement = None,
+    sets: options.Sets = None,
+    output: options.RowsOutput = None,
+    output_format: options.RowsFormat = None,
 ) -> None:
-    """Find where folding, or any variant, starts and stops paying: in work, energy, latency and memory.
+    """Find the context and chunk sizes at which folding saves.
 
-    For every chunk size the left context grows from none; then the chunk grows at the workload's own left context.
+    Compares work, energy, latency and memory of a variant, folded by default, with a baseline. The left context grows
+    from none at every chunk size; then the chunk grows at the workload's own left context.
     """
     from foldsim.cli.tipping import run_tipping
 
     run_tipping(
         workload,
-        profile or ["phone-npu"],
+        profile or [options.DEFAULT_PROFILE],
         variant,
         against,
         metric,
@@ -338,15 +213,9 @@ def tipping_point(
 @guarded
 def plot(
     results: Annotated[
-        Path | None,
-        typer.Argument(metavar="RESULTS", help="Result file of foldsim sweep -o."),
+        Path | None, typer.Argument(metavar="RESULTS", help="Result file, from foldsim sweep -o.")
     ] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--kind", "-k", metavar="KIND", help="Kind of figure; repeatable. [default: all that the rows allow]"
-        ),
-    ] = None,
+    kind: options.PlotKinds = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -358,28 +227,27 @@ def plot(
     ] = None,
     chunk_ms: Annotated[
         float | None,
-        typer.Option(metavar="MS", help="Keep this chunk size only. Kinds that show one take 160 ms otherwise."),
-    ] = None,
-    style: Annotated[
-        str, typer.Option("--style", metavar="STYLE", help="light, or print (one column wide, safe in greyscale).")
-    ] = "light",
-    data: Annotated[
-        Path | None,
         typer.Option(
-            "--data",
-            metavar="FILE",
-            help="Write the plotted points of one kind to FILE.csv, .jsonl or .parquet; without -o no figure is drawn.",
+            metavar="MS",
+            help="Only the rows of this chunk size. [default: all; 160 ms in kinds that show one chunk size]",
         ),
     ] = None,
-    list_kinds: Annotated[bool, typer.Option("--list", help="List the kinds with the question each answers.")] = False,
+    style: options.PlotStyle = "light",
+    data: options.PlotData = None,
+    list_kinds: Annotated[
+        bool, typer.Option("--list", help="List the kinds, the rows each needs, and the question each answers.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --list: print JSON instead of text.")] = False,
 ) -> None:
-    """Draw design-space figures from a result file."""
+    """Draw figures from a result file."""
     from foldsim.cli import plot as command
 
+    if as_json and not list_kinds:
+        stop("error: --json needs --list")
     if list_kinds:
-        command.run_list()
+        command.run_list(as_json)
     elif results is None:
-        raise typer.BadParameter("give a result file (foldsim sweep -o results.csv makes one), or --list")
+        stop("error: give a result file (foldsim sweep -o results.csv writes one), or --list")
     else:
         command.run_plot(results, kind, output, style, data, chunk_ms)
 
@@ -387,12 +255,15 @@ def plot(
 @app.command()
 @guarded
 def report(
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Result file of foldsim sweep -o.")],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Result file, from foldsim sweep -o.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="Page to write.")] = Path(
         "report.html"
     ),
 ) -> None:
-    """Make one self-contained HTML page: verdict, linked charts, table and sources."""
+    """Write one HTML page: verdict, charts, table, sources.
+
+    The page is self-contained: it can be sent to others and needs no network.
+    """
     from foldsim.cli.report import run_report
 
     run_report(results, output)
@@ -401,21 +272,16 @@ def report(
 @app.command()
 @guarded
 def validate(
-    group: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--group", "-g", metavar="NAME|FILE", help="Group of targets; repeatable. [default: all that ship]"
-        ),
-    ] = None,
+    group: options.Groups = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 1 if a target misses its tolerance or cannot be predicted.")
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write the rows to FILE.csv, .jsonl or .parquet."),
-    ] = None,
+    output: options.RowsOutput = None,
 ) -> None:
-    """Compare predictions with what was measured or published: error, band, and a summary per group."""
+    """Compare predictions with published measurements.
+
+    Prints the error of every target, the predicted band, and a summary per group.
+    """
     from foldsim.cli.validate import run_validate
 
     run_validate(group or [], strict, output)

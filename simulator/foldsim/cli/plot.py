@@ -6,17 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foldsim import plotting
-from foldsim.cli.guard import say, stop
-from foldsim.cli.tables import table
+from foldsim.cli.guard import check_choice, say, stop
+from foldsim.cli.progress import track
+from foldsim.cli.tables import fitted_table, print_json
 from foldsim.explore.results import Results, check_suffix, read_results, write_results
 
 FIGURE_SUFFIXES = plotting.FIGURE_SUFFIXES
 
 
-def run_list() -> None:
-    """List the kinds of figure."""
+def run_list(as_json: bool) -> None:
+    """List the kinds of figure; as JSON an object per kind with ``kind``, ``needs`` (options of foldsim sweep that
+    write the rows it takes) and ``answers`` (a question)."""
+    columns = ["kind", "needs", "answers"]
     rows = [[kind.name, kind.options, kind.question] for kind in plotting.KINDS.values()]
-    print(table(["kind", "needs", "answers"], rows, left=(0, 1, 2)))
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        print(fitted_table(columns, rows, left=(0, 1, 2)))
 
 
 def run_plot(
@@ -27,26 +33,20 @@ def run_plot(
     data: Path | None = None,
     chunk_ms: float | None = None,
 ) -> None:
-    """Draw the kinds asked for (or all that the rows allow) and say where they are.
+    """Draw the kinds asked for (or all that the rows allow) and report the files.
 
     Parameters
     ----------
-    data : where to write the plotted points of one kind; without ``output`` there is then no picture.
+    data : where to write the plotted points of one kind; no figure is then drawn unless ``output`` is given.
     chunk_ms : keep the rows of this chunk size only.
     """
-    if style not in plotting.STYLES:
-        stop(f"error: --style {style!r} is not known; allowed: {', '.join(plotting.STYLES)}")
+    chosen_style = check_choice("--style", style, plotting.STYLES)
     if data is not None:
         check_suffix(data)
         if len(kinds or ()) != 1:
             stop(f"error: --data {data} takes the points of one kind; give one -k")
-    unknown = [kind for kind in kinds or () if kind not in plotting.KINDS]
-    if unknown:
-        import difflib
-
-        close = difflib.get_close_matches(unknown[0], plotting.KINDS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        stop(f"error: no kind of figure called {unknown[0]!r}{hint} (kinds: {', '.join(plotting.KINDS)})")
+    for kind in kinds or ():
+        check_choice("--kind", kind, plotting.KINDS)
     results = read_results(path)
     if not len(results):
         stop(f"error: {path}: no rows to draw")
@@ -56,13 +56,13 @@ def run_plot(
     if not chosen:
         stop(f"error: {path}: no kind of figure can be drawn from these columns")
     targets = _targets(path, chosen, output)
-    figures = [plotting.draw(results, kind, style) for kind in chosen]
+    figures = [plotting.draw(results, kind, chosen_style) for kind in track(chosen, "drawing figures")]
     if data is not None:
         points = plotting.plotted_points(figures[0], chosen[0], results)
         write_results(points, data)
         say(f"{len(points):,} points in {data}")
     if data is None or output is not None:
-        for figure, target in zip(figures, targets, strict=True):
+        for figure, target in track(zip(figures, targets, strict=True), "writing figures"):
             target.parent.mkdir(parents=True, exist_ok=True)
             plotting.save(figure, target)
             say(str(target))
@@ -72,8 +72,8 @@ def _one_chunk(results: Results, chunk_ms: float) -> Results:
     """The rows of one chunk size."""
     present = sorted(set(results["chunk_ms"].tolist())) if "chunk_ms" in results.columns else []
     if chunk_ms not in present:
-        there = ", ".join(f"{c:g}" for c in present)
-        stop(f"error: --chunk-ms {chunk_ms:g}: the rows have " + (f"{there} ms" if there else "no chunk sizes"))
+        sizes = ", ".join(f"{c:g}" for c in present)
+        stop(f"error: --chunk-ms {chunk_ms:g}: the rows have " + (f"{sizes} ms" if sizes else "no chunk sizes"))
     return results.where(results["chunk_ms"] == chunk_ms)
 
 

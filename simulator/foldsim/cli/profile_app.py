@@ -1,4 +1,4 @@
-"""Options of ``foldsim profile``; the work is in the modules that the commands import when they run."""
+"""The commands of ``foldsim profile``; the modules that do the work are imported when a command runs."""
 
 from __future__ import annotations
 
@@ -7,74 +7,57 @@ from typing import Annotated
 
 import typer
 
+from foldsim.cli import options
+from foldsim.cli.file_commands import add_list, add_new
 from foldsim.cli.guard import guarded
 
 profile_app = typer.Typer(
-    help="Hardware profiles: list, show, new, validate, diff, calibrate, rules, schema.",
+    help="Hardware profiles: list, show, check, measure, fit.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-
-@profile_app.command("list")
-@guarded
-def profile_list() -> None:
-    """List the shipped profiles."""
-    from foldsim.cli.profiles import run_list
-
-    run_list()
+add_list(profile_app, "hw_profiles", "List the shipped profiles.\n\nGrade: A measured, to D assumed.")
 
 
 @profile_app.command("show")
 @guarded
 def profile_show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
-    sources: Annotated[bool, typer.Option("--sources", help="List the sources and what rests on each.")] = False,
+    name: Annotated[str, options.name_argument("hw_profiles", "NAME|FILE")],
+    sources: Annotated[bool, typer.Option("--sources", help="List the sources, and the values that use each.")] = False,
+    as_json: options.Json = False,
 ) -> None:
-    """Show a profile's numbers with their ranges and sources."""
+    """Show the values of a profile, with ranges and sources."""
     from foldsim.cli.profiles import run_show
 
-    run_show(name, sources)
+    run_show(name, sources, as_json)
 
 
-@profile_app.command("new")
-@guarded
-def profile_new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new profile, such as my-chip.")],
-    preset: Annotated[
-        str,
-        typer.Option("--from", metavar="PRESET", help="Profile to start from: a shipped name, or a file."),
-    ] = "phone-npu",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE.yaml", help="Write to a file. [default: standard output]"),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE.yaml if it is there.")] = False,
-) -> None:
-    """Write a profile to fill in: every number says what it is, what is usual and where a data sheet has it."""
-    from foldsim.cli.profile_new import run_new
-
-    run_new(name, preset, output, force)
+add_new(
+    profile_app,
+    "hw_profiles",
+    "Write a profile to fill in, with a comment at every key.\n\n"
+    "The comments say what a key means, which values are usual, and where a data sheet gives it.",
+)
 
 
 @profile_app.command("validate")
 @guarded
 def profile_validate(
-    files: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")],
+    files: options.ProfileFiles,
     strict: Annotated[
         bool,
         typer.Option(
             "--strict",
-            help="Refuse unused sources, sources that cannot be looked up and energies that are assumed outright.",
+            help="Also report as errors: unused sources, sources without a reference, and energies that are only"
+            " assumed.",
         ),
     ] = False,
-    output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="text, json, or github for annotations in GitHub Actions.")
-    ] = "text",
+    output_format: options.FindingsFormat = "text",
 ) -> None:
-    """Check profiles; every finding with file, line and column. Exit 1 if there are errors.
+    """Check profiles; findings have file, line and column.
 
-    Warns of what is physically implausible, and computes derived numbers again from their rules.
+    Warns of physically implausible values, and recomputes derived values from their rules. Exits 1 if there are errors,
+    2 if a file cannot be read.
     """
     from foldsim.cli.checking import run_validate_files
 
@@ -84,24 +67,18 @@ def profile_validate(
 @profile_app.command("diff")
 @guarded
 def profile_diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="Shipped name or file.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Shipped name or file.")],
-    workload: Annotated[
-        str | None,
-        typer.Option(
-            "--workload",
-            "-w",
-            metavar="NAME|FILE",
-            help="Workload of the reference sweep. [default: emformer-rnnt-base, or mlperf-tiny-sww where that does not"
-            " fit]",
-        ),
-    ] = None,
+    first: Annotated[str, options.name_argument("hw_profiles", "A")],
+    second: Annotated[str, options.name_argument("hw_profiles", "B")],
+    workload: options.ReferenceWorkload = None,
     top: Annotated[
         int, typer.Option(min=0, metavar="COUNT", help="Differences to list, largest effect first; 0 lists all.")
     ] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: options.Json = False,
 ) -> None:
-    """Compare two profiles: every parameter that differs, the ratio, and what it alone does to power."""
+    """Compare two profiles by parameter, with effects on power.
+
+    The effect of a parameter is the change of power if that parameter alone takes the other profile's value.
+    """
     from foldsim.cli.profile_diff import run_diff
 
     run_diff(first, second, workload, top, as_json)
@@ -110,17 +87,17 @@ def profile_diff(
 @profile_app.command("calibrate")
 @guarded
 def profile_calibrate(
-    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="Shipped name or file.")],
+    profile: options.ProfileName,
     measurements: Annotated[
-        Path, typer.Argument(metavar="MEASUREMENTS.csv", help="Measured rows; docs/profile-calibrate.md says how.")
+        Path, typer.Argument(metavar="MEASUREMENTS.csv", help="Measured rows; see docs/profile-calibrate.md.")
     ],
     fit: Annotated[
         str | None,
         typer.Option(
             metavar="NAME[,NAME...]",
-            help="What to fit: latency_efficiency, energy_overhead, bandwidth_efficiency[.LEVEL],"
+            help="Parameters to fit: latency_efficiency, energy_overhead, bandwidth_efficiency[.LEVEL],"
             " compute_efficiency[.UNIT], overlap[.UNIT], dispatch[.UNIT], static_power[.UNIT], idle_power, busy_power,"
-            " or a number by its name. [default: latency_efficiency if times are given, energy_overhead if energies]",
+            " or the path of a value. [default: latency_efficiency if times are given, energy_overhead if energies]",
         ),
     ] = None,
     rows: Annotated[
@@ -131,10 +108,11 @@ def profile_calibrate(
         Path | None, typer.Option("--output", "-o", metavar="NEW.yaml", help="Write the calibrated profile.")
     ] = None,
 ) -> None:
-    """Fit a few numbers of a profile to measured latency, energy and power; needs SciPy.
+    """Fit a few values of a profile to measurements; needs SciPy.
 
-    Prints every row before and after, left out and predicted. Writes a profile that extends the original and says what
-    was fitted on which rows, with the uncertainty of the fit as ranges.
+    Measured are latency, energy and power. Prints the error of every row before and after the fit, and when the row is
+    left out of it. The calibrated profile extends the original; it records what was fitted on which rows, and gives the
+    uncertainty of the fit as ranges.
     """
     from foldsim.cli.calibrate import run_calibrate
 
@@ -144,12 +122,13 @@ def profile_calibrate(
 @profile_app.command("rules")
 @guarded
 def profile_rules(
-    name: Annotated[str | None, typer.Argument(metavar="[RULE]", help="One rule in full. [default: all]")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="RULE", help="Show one rule in full. [default: all]")] = None,
+    as_json: options.Json = False,
 ) -> None:
-    """List the named rules by which numbers may be derived, with their parameters and sources."""
+    """List the rules that derive values, with their parameters."""
     from foldsim.cli.profiles import run_rules
 
-    run_rules(name)
+    run_rules(name, as_json)
 
 
 @profile_app.command("measure")
@@ -157,19 +136,19 @@ def profile_rules(
 def profile_measure(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Name of the profile. [default: the file's, or this-machine-RUNTIME]"),
+        typer.Argument(metavar="NAME", help="Name of the profile. [default: that of FILE, else this-machine-RUNTIME]"),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to FILE. [default: standard output]")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE. [default: standard output]")
     ] = None,
-    runtime: Annotated[
-        str,
-        typer.Option(metavar="RUNTIME", help="Library whose kernels are measured: numpy, torch or onnxruntime."),
-    ] = "numpy",
+    runtime: options.Runtime = "numpy",
     threads: Annotated[int, typer.Option(min=1, max=1024, metavar="COUNT", help="Threads of the library.")] = 1,
-    quick: Annotated[bool, typer.Option("--quick", help="A third of the time, with wider ranges.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Take a third of the time; the ranges are wider.")] = False,
 ) -> None:
-    """Build a profile of this machine from microbenchmarks, in under two minutes. Power is assumed without a meter."""
+    """Measure this machine and write its profile.
+
+    Runs microbenchmarks for up to two minutes. Power is assumed, unless the machine has a power meter.
+    """
     from foldsim.cli.measure import run_measure
 
     run_measure(name, output, runtime, threads, quick)
@@ -178,9 +157,9 @@ def profile_measure(
 @profile_app.command("schema")
 @guarded
 def profile_schema(
-    dram: Annotated[bool, typer.Option("--dram", help="That of records of DRAM types instead.")] = False,
+    dram: Annotated[bool, typer.Option("--dram", help="Print the schema of DRAM records instead.")] = False,
 ) -> None:
-    """Print the JSON Schema of profiles, for editors: keys, meanings, usual ranges, where to find each number."""
+    """Print the JSON Schema of profiles, for editors."""
     from foldsim.cli.checking import print_schema
 
     print_schema("hw_profiles", dram)

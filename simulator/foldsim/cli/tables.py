@@ -1,10 +1,33 @@
-"""Plain text tables that fit a terminal."""
+"""Plain text tables that fit a terminal, and JSON."""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Sequence
+from typing import Any
 
-WIDTH = 100
+WIDTH = 100  # characters of running text; also where the width of the terminal is not known
+MIN_LAST_COLUMN = 12  # a last column that would be narrower is left out
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that stdout is, or None for a pipe or a file; the variable COLUMNS overrides."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except OSError:
+        return None
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value to stdout."""
+    print(json.dumps(value, indent=2))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,), indent: int = 0) -> str:
@@ -15,6 +38,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[i
         cells = [c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
         lines.append((" " * indent + "  ".join(cells)).rstrip())
     return "\n".join(lines)
+
+
+def fitted_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """A table whose last column is cut to the width of the terminal; whole in a pipe or a file."""
+    width = terminal_width()
+    if width is not None and rows:
+        others = sum(max(len(row[i]) for row in (header, *rows)) + 2 for i in range(len(header) - 1))
+        room = width - others
+        keep = len(header) if room >= MIN_LAST_COLUMN else len(header) - 1
+        header = header[:keep]
+        rows = [[*row[:-1], shorten(row[-1], room)][:keep] for row in rows]
+    return table(header, rows, left)
 
 
 def number(value: float) -> str:
@@ -65,14 +100,14 @@ def size(value: float) -> str:
 
 
 def paragraph(text: str, indent: int = 0) -> str:
-    """Running text wrapped to the terminal, control characters made visible; addresses stay whole."""
+    """Running text wrapped to the terminal, without control characters; addresses stay whole."""
     import textwrap
 
     clean = "".join(c if c.isprintable() else " " for c in text)
     space = " " * indent
     return textwrap.fill(
         " ".join(clean.split()),
-        WIDTH,
+        min(WIDTH, terminal_width() or WIDTH),
         initial_indent=space,
         subsequent_indent=space,
         break_long_words=False,
@@ -86,7 +121,7 @@ def percent(ratio: float) -> str:
 
 
 def yes_no(value: bool) -> str:
-    """Yes or NO: the bad case stands out."""
+    """``yes`` or ``NO``; the capitals draw attention to the bad case."""
     return "yes" if value else "NO"
 
 

@@ -1,105 +1,79 @@
-"""Options of ``foldsim workload``; the work is in the modules that the commands import when they run."""
+"""The commands of ``foldsim workload``; the modules that do the work are imported when a command runs."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from foldsim.cli import options
+from foldsim.cli.file_commands import add_list, add_new
 from foldsim.cli.guard import guarded
 
 workload_app = typer.Typer(
-    help="Workloads: list, show, diff, new, validate, schema.", no_args_is_help=True, rich_markup_mode=None
+    help="Workloads: list, show, compare, write and check.", no_args_is_help=True, rich_markup_mode=None
 )
-
-ChunkMs = Annotated[float | None, typer.Option(metavar="MS", help="Chunk duration. [default: the workload's own]")]
-
-
-@workload_app.command("list")
-@guarded
-def workload_list() -> None:
-    """List the shipped workloads."""
-    from foldsim.cli.workloads import run_list
-
-    run_list()
+DESIGN_HELP = "Shipped name or file, also with changes: NAME,fold=2."
+add_list(
+    workload_app,
+    "workloads",
+    "List the shipped workloads.\n\nchunk ms: the workload's own chunk size; any multiple of step ms is possible.",
+)
 
 
 @workload_app.command("show")
 @guarded
 def workload_show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE")],
-    chunk_ms: ChunkMs = None,
-    fold: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Folding factor. [default: the workload's own]")
-    ] = None,
-    variant: Annotated[
-        str | None,
-        typer.Option(
-            "--variant",
-            metavar="TEXT",
-            help="Show a variant: fold=2,fold_layers=1-10, attention=favor, compress=joiner:int4-g32 ...",
-        ),
-    ] = None,
+    name: Annotated[str, options.name_argument("workloads", "NAME|FILE", DESIGN_HELP)],
+    chunk_ms: options.ChunkMs = None,
+    fold: options.Fold = None,
+    variant: options.Variant = None,
+    as_json: options.Json = False,
 ) -> None:
-    """Show a workload's components and ops: shapes, parameters, MACs, bytes of weights and state."""
+    """Show the components and ops of a workload, with their sizes.
+
+    Sizes are shapes, parameters, MACs, and bytes of weights and state.
+    """
     from foldsim.cli.workloads import run_show
 
-    run_show(name, chunk_ms, fold, variant)
+    run_show(name, chunk_ms, fold, variant, as_json)
 
 
 @workload_app.command("diff")
 @guarded
 def workload_diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="Shipped name or file, or with a variant: NAME,fold=2.")],
+    first: Annotated[str, options.name_argument("workloads", "A", DESIGN_HELP)],
     second: Annotated[
-        str | None, typer.Argument(metavar="[B]", help="The same. [default: A, as --variant changes it]")
+        str | None, options.name_argument("workloads", "B", "The same. [default: A, changed by --variant]")
     ] = None,
-    variant: Annotated[
-        str | None,
-        typer.Option(
-            "--variant",
-            metavar="TEXT",
-            help="Transform B: fold=2,fold_layers=1-10, attention=favor, compress=joiner:int4-g32 ...",
-        ),
-    ] = None,
-    chunk_ms: ChunkMs = None,
+    variant: options.Variant = None,
+    chunk_ms: options.ChunkMs = None,
+    as_json: options.Json = False,
 ) -> None:
-    """Compare two workloads, or one with a variant: sizes and work by component, and what differs in structure."""
+    """Compare two workloads, or one with a variant of it.
+
+    Prints sizes and work by component, and the options that differ.
+    """
     from foldsim.cli.workload_diff import run_diff
 
-    run_diff(first, second, variant, chunk_ms)
+    run_diff(first, second, variant, chunk_ms, as_json)
 
 
-@workload_app.command("new")
-@guarded
-def workload_new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new workload, such as my-encoder.")],
-    preset: Annotated[
-        str,
-        typer.Option("--from", metavar="PRESET", help="Workload to start from: a shipped name, or a file."),
-    ] = "emformer-rnnt-base",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE.yaml", help="Write to a file. [default: standard output]"),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE.yaml if it is there.")] = False,
-) -> None:
-    """Write a workload to fill in: every key says what it is, what is allowed and where to find it."""
-    from foldsim.cli.workload_new import run_new
-
-    run_new(name, preset, output, force)
+add_new(
+    workload_app,
+    "workloads",
+    "Write a workload to fill in, with a comment at every key.\n\n"
+    "The comments say what a key means, what is allowed, and where to find it.",
+)
 
 
 @workload_app.command("validate")
 @guarded
-def workload_validate(
-    files: Annotated[list[str], typer.Argument(metavar="NAME|FILE...")],
-    output_format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="text, json, or github for annotations in GitHub Actions.")
-    ] = "text",
-) -> None:
-    """Check workloads; every finding with file, line and column. Exit 1 if there are errors."""
+def workload_validate(files: options.WorkloadFiles, output_format: options.FindingsFormat = "text") -> None:
+    """Check workloads; findings have file, line and column.
+
+    Exits 1 if there are errors, 2 if a file cannot be read.
+    """
     from foldsim.cli.checking import run_validate_files
 
     run_validate_files("workloads", files, output_format=output_format)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
+from typing import Any
 
 from foldsim.cli.guard import stop
-from foldsim.cli.tables import shorten, size, table
+from foldsim.cli.tables import print_json, shorten, size, table
 from foldsim.explore.axes import DesignError
 from foldsim.explore.design_checks import chunk_problems
 from foldsim.explore.tipping import common_chunk_step_ms
-from foldsim.workload.diff import TOTAL, Size, component_sizes, structure_differences
+from foldsim.workload.diff import TOTAL, Difference, Size, component_sizes, structure_differences
 from foldsim.workload.variant import load_design, parse_variant
 from foldsim.workload.workload import Workload
 
@@ -22,43 +24,71 @@ _QUANTITIES = {
 MAX_TEXT = 48  # characters of a value in the table of options
 
 
-def run_diff(first: str, second: str | None, variant: str | None, chunk_ms: float | None) -> None:
-    """Print what differs."""
+def run_diff(first: str, second: str | None, variant: str | None, chunk_ms: float | None, as_json: bool) -> None:
+    """Print sizes by component, and the options that differ."""
     if second is None and variant is None:
         stop("error: give two workloads, or one and --variant, such as: foldsim workload diff A --variant fold=2")
-    ours, our_variant = load_design(first)
-    theirs, their_variant = load_design(second if second is not None else first)
+    a, a_variant = load_design(first)
+    b, b_variant = load_design(second if second is not None else first)
     if variant is not None:
         chosen = parse_variant(variant)
-        theirs, their_variant = chosen.apply(theirs), ",".join(v for v in (their_variant, chosen.text) if v)
-    spec = ours.spec
-    chunk = spec.streaming.chunk_tokens * spec.token_ms if chunk_ms is None else chunk_ms
-    if chunk_ms is None and any(chunk_problems(chunk, theirs.spec)):
-        step = float(common_chunk_step_ms(ours.spec, theirs.spec))
-        chunk = ceil(chunk / step) * step  # the next that both can take
-    problems = [problem for w in (ours, theirs) for problem in chunk_problems(chunk, w.spec)]
+        b, b_variant = chosen.apply(b), ",".join(v for v in (b_variant, chosen.text) if v)
+    chunk = _common_chunk_ms(a, b) if chunk_ms is None else chunk_ms
+    problems = [problem for w in (a, b) for problem in chunk_problems(chunk, w.spec)]
     if problems:
         raise DesignError(problems)
-    print(f"A  {_name(ours, our_variant)}\nB  {_name(theirs, their_variant)}")
-    print(f"\nchunk {chunk:g} ms: " + ", ".join(_tokens(w, chunk, mark) for w, mark in ((ours, "A"), (theirs, "B"))))
-    sizes = [component_sizes(w, round(chunk / w.spec.token_ms)) for w in (ours, theirs)]
+    sizes = [component_sizes(w, round(chunk / w.spec.token_ms)) for w in (a, b)]
+    differences = structure_differences(a.spec, b.spec)
+    if as_json:
+        print_json(_record([(a, a_variant), (b, b_variant)], chunk, sizes, differences))
+        return
+    print(f"A  {_title(a, a_variant)}\nB  {_title(b, b_variant)}")
+    print(f"\nchunk {chunk:g} ms: {_tokens(a, chunk)} in A, {_tokens(b, chunk)} in B")
     print("\n" + _sizes(*sizes))
-    differences = structure_differences(ours.spec, theirs.spec)
     if not differences:
         print("\nThe options are the same.")
         return
     rows = [[shorten(d.key, 60), shorten(d.first, MAX_TEXT), shorten(d.second, MAX_TEXT)] for d in differences]
-    print("\nOptions that differ (- where there is none)\n" + table(["option", "A", "B"], rows, left=(0, 1, 2)))
+    print("\nOptions that differ (-: not set)\n" + table(["option", "A", "B"], rows, left=(0, 1, 2)))
 
 
-def _name(workload: Workload, variant: str) -> str:
+def _common_chunk_ms(a: Workload, b: Workload) -> float:
+    """The chunk size of A; if B cannot take it, the next larger that both can take."""
+    chunk = a.spec.streaming.chunk_tokens * a.spec.token_ms
+    if any(chunk_problems(chunk, b.spec)):
+        step = float(common_chunk_step_ms(a.spec, b.spec))
+        chunk = ceil(chunk / step) * step
+    return chunk
+
+
+def _record(
+    designs: Sequence[tuple[Workload, str]],
+    chunk_ms: float,
+    sizes: Sequence[dict[str, Size]],
+    differences: Sequence[Difference],
+) -> dict[str, Any]:
+    """What ``--json`` prints: of A and B the name, variant and sizes by component (``total`` included); and the options
+    that differ, with ``-`` where one is not set."""
+    first, second = (
+        {
+            "name": workload.name,
+            "title": workload.spec.title,
+            "variant": variant or None,
+            "components": {name: vars(values) for name, values in by_component.items()},
+        }
+        for (workload, variant), by_component in zip(designs, sizes, strict=True)
+    )
+    return {"first": first, "second": second, "chunk_ms": chunk_ms, "differences": [vars(d) for d in differences]}
+
+
+def _title(workload: Workload, variant: str) -> str:
     return f"{workload.name}{',' * bool(variant)}{variant}: {shorten(workload.spec.title, 70)}"
 
 
-def _tokens(workload: Workload, chunk_ms: float, mark: str) -> str:
+def _tokens(workload: Workload, chunk_ms: float) -> str:
     spec = workload.spec
     tokens = round(chunk_ms / spec.token_ms)
-    return f"{tokens} token{'s' * (tokens != 1)} of {spec.token_ms:g} ms in {mark}"
+    return f"{tokens} token{'s' * (tokens != 1)} of {spec.token_ms:g} ms"
 
 
 def _sizes(first: dict[str, Size], second: dict[str, Size]) -> str:
@@ -67,10 +97,10 @@ def _sizes(first: dict[str, Size], second: dict[str, Size]) -> str:
     for component in dict.fromkeys((TOTAL, *first, *second)):
         label = component
         for key, words in _QUANTITIES.items():
-            ours, theirs = (getattr(s[component], key) if component in s else None for s in (first, second))
-            if not ours and not theirs:
+            a, b = (getattr(s[component], key) if component in s else None for s in (first, second))
+            if not a and not b:
                 continue
-            rows.append([label, words, _amount(key, ours), _amount(key, theirs), _ratio(ours, theirs)])
+            rows.append([label, words, _amount(key, a), _amount(key, b), _ratio(a, b)])
             label = ""
     return table(["component", "", "A", "B", "B / A"], rows, left=(0, 1))
 

@@ -1,67 +1,39 @@
-"""``foldsim workload list`` and ``workload show``."""
+"""``foldsim workload show``."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
 from foldsim.cli.guard import stop
-from foldsim.cli.tables import WIDTH, count, paragraph, shorten, size, table
-from foldsim.data import shipped
+from foldsim.cli.listing import workload_record
+from foldsim.cli.tables import paragraph, print_json, shorten, size, table
 from foldsim.explore.axes import DesignError
 from foldsim.explore.design_checks import chunk_problems
-from foldsim.schema.quantity import Source
 from foldsim.workload.lowering import Lowered
 from foldsim.workload.spec import WorkloadSpec
 from foldsim.workload.variant import apply_variant, load_design
-from foldsim.workload.workload import Workload, load_workload
+from foldsim.workload.workload import Workload
 
-_INDENT = "    "
-
-
-def run_list() -> None:
-    """Three lines per shipped workload: sizes, what it is, where it comes from."""
-    blocks = []
-    for name in shipped("workloads"):
-        workload = load_workload(name)
-        spec = workload.spec
-        params = workload.params()
-        total = f"{sum(params.values()):,}"
-        parts = ", ".join(f"{part} {count(n)}" if n else part for part, n in params.items())
-        blocks.append([name, total, f"{spec.token_ms:g}", _chunks(spec), parts, spec.title, _origin(spec)])
-    widths = [max(len(block[i]) for block in blocks) for i in range(4)]
-    print("name, parameters, token [ms], chunks [ms] (* its own), parameters by component; title; source\n")
-    for name, total, token, chunks, parts, title, origin in blocks:
-        head = f"{name:<{widths[0]}}  {total:>{widths[1]}}  {token:>{widths[2]}}  {chunks:<{widths[3]}}  {parts}"
-        print(head if len(head) <= WIDTH else f"{head[: len(head) - len(parts)].rstrip()}\n{_INDENT}{parts}")
-        for line in (title, origin):
-            print("\n".join(textwrap.wrap(line, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT, max_lines=2)))
+OP_COLUMNS = {
+    "m": "m",
+    "k": "k",
+    "n": "n",
+    "batch": "batch",
+    "steps": "steps",
+    "macs": "MACs",
+    "params_count": "parameters",
+    "weights_bytes": "weights",
+    "state_bytes": "state",
+}
+LABEL_WIDTH = 32  # characters of a layer or op in the table of ops
 
 
-def _chunks(spec: WorkloadSpec) -> str:
-    """Chunk sizes: those it is published for, the own one marked, and the step of all that are possible."""
-    own = spec.streaming.chunk_tokens
-    told = sorted({own, *(spec.streaming.chunk_tokens_published or ())})
-    words = ", ".join(f"{tokens * spec.token_ms:g}{'*' * (tokens == own)}" for tokens in told)
-    return f"{words}; any n x {spec.chunk_step_ms:g}"
-
-
-def _origin(spec: WorkloadSpec) -> str:
-    """The first source that is more than an assumption."""
-    sources = sorted(spec.sources.values(), key=lambda source: source.kind == "assumption")
-    return f"{sources[0].kind}: {_cited(sources[0])}" if sources else ""
-
-
-def _cited(source: Source) -> str:
-    place = source.doi or source.url or source.page
-    return source.title + (f" ({place})" if place else "")
-
-
-def run_show(name: str, chunk_ms: float | None, fold: int | None, variant: str | None = None) -> None:
-    """Components with parameters and MACs, then every op with its shapes."""
+def run_show(name: str, chunk_ms: float | None, fold: int | None, variant: str | None, as_json: bool) -> None:
+    """Print components with parameters and MACs, then every op with its shapes."""
     workload, text = load_design(name)
     if fold is not None and variant is not None:
         stop(f"error: --fold and --variant: give one of them, such as --variant {variant},fold={fold}")
@@ -75,108 +47,170 @@ def run_show(name: str, chunk_ms: float | None, fold: int | None, variant: str |
     if problems := list(chunk_problems(chunk, spec)):
         raise DesignError(problems)
     tokens = round(chunk / spec.token_ms)
+    lowered = workload.lower(tokens)
+    if as_json:
+        print_json(workload_details(workload, text, chunk, lowered))
+        return
     print(paragraph(f"{spec.name}: {spec.title}" + (f"; variant {text}" if text else "")))
     print("\n" + paragraph(spec.summary) + "\n")
-    print(paragraph(f"{_size_words(workload, bool(text))}; {_streaming_words(spec, chunk, tokens)}"))
-    lowered = workload.lower(tokens)
-    print("\n" + _components(workload, lowered, tokens))
+    print(paragraph(f"{_size_text(workload, bool(text))}; {_streaming_text(spec, chunk)}"))
+    source = workload_record(workload)["source"]
+    if source:
+        print(paragraph(f"{source['kind']}: {source['title']}"))
+    print("\n" + _component_table(_components(workload, lowered, tokens)))
     print("\nOps: shape, MACs, parameters and stored bytes of one of each, in one invocation")
     for component in spec.components:
-        print("\n" + "\n".join(_ops(lowered, component.name)))
+        print("\n" + _op_table(component.name, list(_ops(lowered, component.name))))
 
 
-def _size_words(workload: Workload, changed: bool) -> str:
-    """Parameters, with those published beside them."""
+def workload_details(workload: Workload, variant: str, chunk_ms: float, lowered: Lowered) -> dict[str, Any]:
+    """What ``workload show --json`` prints: the record of ``workload list --json``, and these.
+
+    ``evaluated_chunk_ms`` : the chunk size that components and ops are counted for.
+    ``components`` : name, rate, parameters, MACs per invocation, bytes of weights and state.
+    ``ops`` : component, layer, op, repeat (how many of it), and of one of them, in one invocation: a matrix product's
+    shape m x k x n, batch and steps (null for other ops), MACs, parameters, bytes of weights and state.
+    """
+    spec = workload.spec
+    return {
+        **workload_record(workload),
+        "summary": spec.summary,
+        "variant": variant or None,
+        "params_count_published": spec.published_params_count,
+        "evaluated_chunk_ms": chunk_ms,
+        "left_context_tokens": spec.streaming.left_context_tokens,
+        "right_context_tokens": spec.streaming.right_context_tokens,
+        "memory_bank_tokens": spec.streaming.memory_bank_tokens,
+        "precision": spec.precision.model_dump(),
+        "components": _components(workload, lowered, round(chunk_ms / spec.token_ms)),
+        "ops": [op for component in spec.components for op in _ops(lowered, component.name)],
+    }
+
+
+def _size_text(workload: Workload, changed: bool) -> str:
+    """Parameters, with the published number."""
     spec = workload.spec
     run = sum(workload.params().values())
-    words = f"{run:,} parameters"
+    text = f"{run:,} parameters"
     published = spec.published_params_count
     if published is None or changed or spec.folding or spec.compression:
-        return words
+        return text
     unused = spec.unused_params_count
     if unused:
-        words += f" + {unused:,} that never run"
-    return words + (" (as published)" if run + unused == published else f" (published: {published:,})")
+        text += f" + {unused:,} that never run"
+    return text + (" (as published)" if run + unused == published else f" (published: {published:,})")
 
 
-def _streaming_words(spec: WorkloadSpec, chunk: float, tokens: int) -> str:
+def _streaming_text(spec: WorkloadSpec, chunk: float) -> str:
     streaming, longest, edge = spec.streaming, spec.streaming.longest_chunk_tokens, spec.audio.edge_tokens
+    tokens = round(chunk / spec.token_ms)
     most = f" up to {longest * spec.token_ms:g} ms" if longest else ""
     lost = f", of which {edge} lost at the edge" if edge else ""
+    published = ", ".join(f"{n * spec.token_ms:g}" for n in sorted(streaming.chunk_tokens_published or ()))
     return (
         f"chunk {chunk:g} ms = {tokens} token{'s' * (tokens != 1)} of {spec.token_ms:g} ms{lost} (any multiple of"
-        f" {spec.chunk_step_ms:g} ms{most}); left context {streaming.left_context_tokens}, right context"
-        f" {streaming.right_context_tokens}, memory bank {streaming.memory_bank_tokens} tokens; weights"
-        f" {spec.precision.weights}, activations {spec.precision.activations}, state {spec.precision.state}"
+        f" {spec.chunk_step_ms:g} ms{most}{f'; published for {published} ms' if published else ''}); left context"
+        f" {streaming.left_context_tokens}, right context {streaming.right_context_tokens}, memory bank"
+        f" {streaming.memory_bank_tokens} tokens; weights {spec.precision.weights}, activations"
+        f" {spec.precision.activations}, state {spec.precision.state}"
     )
 
 
-def _components(workload: Workload, lowered: Lowered, tokens: int) -> str:
+def _components(workload: Workload, lowered: Lowered, tokens: int) -> list[dict[str, Any]]:
     recogniser = lowered.recogniser
     params, macs = workload.params(), workload.macs_per_invocation(tokens)
-    rows = []
+    stored = recogniser.group_bytes[:, 0]
+    records = []
     for index, component in enumerate(workload.spec.components):
-        mine = recogniser.group_component == index
-        stored = recogniser.group_bytes[:, 0]
-        rate = " + ".join(component.invoked_per)
-        if component.run_ratio:
-            rate = f"{component.run_ratio.value:g} of {rate}"
+        own = recogniser.group_component == index
+        records.append(
+            {
+                "name": component.name,
+                "invoked_per": list(component.invoked_per),
+                "run_ratio": component.run_ratio.value if component.run_ratio else None,
+                "invocations_per_chunk": float(recogniser.invocations_per_chunk[index, 0]),
+                "params_count": params[component.name],
+                "macs_per_invocation": macs[component.name],
+                "weights_bytes": float(stored[own & ~recogniser.group_is_state].sum()),
+                "state_bytes": float(stored[own & recogniser.group_is_state].sum()),
+            }
+        )
+    return records
+
+
+def _component_table(components: list[dict[str, Any]]) -> str:
+    rows = []
+    for c in components:
+        rate = " + ".join(c["invoked_per"])
         rows.append(
             [
-                component.name,
-                rate,
-                f"{recogniser.invocations_per_chunk[index, 0]:g}",
-                f"{params[component.name]:,}",
-                f"{macs[component.name]:,}",
-                size(float(stored[mine & ~recogniser.group_is_state].sum())),
-                size(float(stored[mine & recogniser.group_is_state].sum())),
+                c["name"],
+                f"{c['run_ratio']:g} of {rate}" if c["run_ratio"] else rate,
+                f"{c['invocations_per_chunk']:g}",
+                f"{c['params_count']:,}",
+                f"{c['macs_per_invocation']:,}",
+                size(c["weights_bytes"]),
+                size(c["state_bytes"]),
             ]
         )
     head = ["component", "invoked per", "per chunk", "parameters", "MACs per invocation", "weights", "state"]
     return table(head, rows, left=(0, 1))
 
 
-def _ops(lowered: Lowered, component: str) -> Iterator[str]:
-    """The op table of one component, layer by layer."""
-    order = [i for i in lowered.run_order.tolist() if lowered.rows[i].component == component]
-    rows = list(_op_rows(lowered, order))
-    used = [i for i in range(len(_OP_HEAD)) if i < 1 or any(row[i] for row in rows)]
-    yield from table([_named(component, i) for i in used], [[row[i] for i in used] for row in rows]).splitlines()
-
-
-_OP_HEAD = ("", "m", "k", "n", "batch", "steps", "MACs", "parameters", "weights", "state")
-
-
-def _named(component: str, column: int) -> str:
-    return _OP_HEAD[column] or component
-
-
-def _op_rows(lowered: Lowered, order: Iterable[int]) -> Iterator[list[str]]:
-    repeats = lowered.recogniser.ops.repeat
-    for layer, members in groupby(order, key=lambda i: lowered.rows[i].layer):
-        at = list(members)
-        times = f" x{repeats[at[0], 0]:g}" if repeats[at[0], 0] != 1 else ""
-        if len(at) == 1:
-            yield [shorten(f"  {layer}{times}", 32), *_numbers(lowered, at[0])]
-            continue
-        yield [shorten(f"  {layer}{times}", 32), *[""] * (len(_OP_HEAD) - 1)]
-        for i in at:
-            yield [shorten(f"    {lowered.rows[i].op}", 32), *_numbers(lowered, i)]
-
-
-def _numbers(lowered: Lowered, i: int) -> list[str]:
-    """Shape and sizes of an op; empty where there is nothing."""
+def _ops(lowered: Lowered, component: str) -> Iterator[dict[str, Any]]:
+    """The ops of one component in the order they run, one of each layer that repeats."""
     ops = lowered.recogniser.ops
-    shape, macs = [""] * 5, 0.0
-    if i < ops.matrix_rows:
-        m, k, n, batch, steps = (float(x[i, 0]) for x in (ops.m, ops.k, ops.n, ops.batch, ops.steps))
-        shape = [f"{m:g}", f"{k:g}", f"{n:g}", f"{batch:g}" if batch != 1 else "", f"{steps:g}" if steps != 1 else ""]
-        macs = m * k * n * batch * steps
-    stored = [float(np.asarray(x)[i, 0]) for x in (ops.weights_bytes, ops.state_bytes)]
-    params = float(ops.params[i, 0])
-    return [
-        *shape,
-        f"{macs:,.0f}" if macs else "",
-        f"{params:,.0f}" if params else "",
-        *(size(x) if x else "" for x in stored),
-    ]
+    for i in lowered.run_order.tolist():
+        row = lowered.rows[i]
+        if row.component != component:
+            continue
+        shape: dict[str, float | None] = dict.fromkeys(("m", "k", "n", "batch", "steps"))
+        if i < ops.matrix_rows:
+            shape = {key: float(getattr(ops, key)[i, 0]) for key in shape}
+        yield {
+            "component": component,
+            "layer": row.layer,
+            "op": row.op,
+            "repeat": float(ops.repeat[i, 0]),
+            **shape,
+            "macs": float(np.prod([x for x in shape.values() if x is not None])) if i < ops.matrix_rows else 0.0,
+            "params_count": float(ops.params[i, 0]),
+            "weights_bytes": float(np.asarray(ops.weights_bytes)[i, 0]),
+            "state_bytes": float(np.asarray(ops.state_bytes)[i, 0]),
+        }
+
+
+def _op_table(component: str, ops: list[dict[str, Any]]) -> str:
+    """The ops of one component, layer by layer; columns without any value are left out."""
+    rows = list(_op_rows(ops))
+    head = [component, *OP_COLUMNS.values()]
+    used = [i for i in range(len(head)) if i < 1 or any(row[i] for row in rows)]
+    return table([head[i] for i in used], [[row[i] for i in used] for row in rows])
+
+
+def _op_rows(ops: Iterable[dict[str, Any]]) -> Iterator[list[str]]:
+    """A row per op; a layer of several ops has a row of its own above them."""
+    for layer, group in groupby(ops, key=lambda op: op["layer"]):
+        members = list(group)
+        times = f" x{members[0]['repeat']:g}" if members[0]["repeat"] != 1 else ""
+        label = shorten(f"  {layer}{times}", LABEL_WIDTH)
+        if len(members) == 1:
+            yield [label, *_op_cells(members[0])]
+            continue
+        yield [label, *[""] * len(OP_COLUMNS)]
+        for op in members:
+            yield [shorten(f"    {op['op']}", LABEL_WIDTH), *_op_cells(op)]
+
+
+def _op_cells(op: dict[str, Any]) -> list[str]:
+    """Shape and sizes of an op; empty for zero, and for a batch or steps of one."""
+    cells = []
+    for key in OP_COLUMNS:
+        value = op[key]
+        if not value or (key in ("batch", "steps") and value == 1):
+            cells.append("")
+        elif key in ("macs", "params_count"):
+            cells.append(f"{value:,.0f}")
+        else:
+            cells.append(size(value) if key.endswith("_bytes") else f"{value:g}")
+    return cells

@@ -30,6 +30,7 @@ DEFAULT_CHUNK_MS = (40.0, 80.0, 160.0, 320.0, 640.0, 1280.0)
 DEFAULT_FOLD = (1, 2)
 BY = ("total", "component", "op", "term", "level", "tensor")
 MAX_POINTS = 50_000_000
+PRECISION = "workload.precision.activations"
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class DesignSpace:
         for profile in self.profiles:
             problems += policy_problems(self.policy, profile)
             for workload in self.workloads:
-                problems += pair_problems(workload, profile)
+                if PRECISION not in self.sets:  # then the engine checks every variant
+                    problems += pair_problems(workload, profile)
         problems += [*self._output_problems(), *self._set_problems()]
         if not problems:
             problems += self._size_problems()

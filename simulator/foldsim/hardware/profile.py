@@ -27,6 +27,15 @@ from foldsim.schema.layering import LayeredDocument
 from foldsim.schema.quantity import collect_sourced_findings, quantities
 
 
+def precision_options(precision: str) -> str:
+    """Options of ``foldsim sweep`` and others that store and run a workload in one number format.
+
+    >>> precision_options("fp32").split(" --set ")[-1]
+    'workload.precision.state=fp32'
+    """
+    return " ".join(f"--set workload.precision.{key}={precision}" for key in ("activations", "weights", "state"))
+
+
 @dataclass(frozen=True)
 class Profile:
     """A chip, validated.
@@ -56,13 +65,14 @@ class Profile:
         return [(Path(part.file).name, hashlib.sha256(part.text.encode()).hexdigest()) for part in self.document.parts]
 
     def precision_problems(self, precision: str, components: Sequence[str]) -> Iterable[Problem]:
-        """Which units that run some component cannot compute in a number format."""
+        """Units that run one of the components and do not compute in a number format, with the options to add."""
         for index in sorted(set(self.unit_of(components).tolist())):
             unit = self.spec.compute_units[index]
             if precision not in unit.precisions:
                 yield Problem(
                     ("compute_units", index, "precisions"),
-                    f"unit {unit.name!r} of {self.name} does not compute in {precision}",
+                    f"unit {unit.name!r} of {self.name} does not compute in {precision};"
+                    f" to run in {next(iter(unit.precisions))} add {precision_options(next(iter(unit.precisions)))}",
                     allowed=", ".join(unit.precisions),
                 )
 
