@@ -6,6 +6,7 @@ and on a code host. `include_patterns` lists what belongs to the site.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -27,6 +28,16 @@ extensions = [
     "docstrings",
     "gallery_cards",
 ]
+
+
+def inputs_hash() -> str:
+    """Hash of the code and data that a notebook's results depend on."""
+    files = [
+        f for folder in ("simulator", "workloads", "hw_profiles", "validation") for f in (ROOT / folder).rglob("*")
+    ]
+    wanted = sorted(f for f in files if f.suffix in (".py", ".yaml", ".csv"))
+    return hashlib.sha256(b"".join(f.read_bytes() for f in wanted)).hexdigest()[:16]
+
 
 # ---- pages ---------------------------------------------------------------------------------------------------------
 
@@ -55,7 +66,7 @@ if not any((ROOT / "examples").glob("*")):
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4  # the anchors that code hosts give to headings
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(ROOT / "build" / "notebooks")
+nb_execution_cache_path = str(ROOT / "build" / "notebooks" / inputs_hash())
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 
@@ -73,11 +84,13 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 templates_path = ["_templates"]
 html_additional_pages = {"index": "home.html"}  # index.html of the site leads to the root page
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
     "logo": {"text": "foldsim"},
     "navbar_align": "left",
+    "header_links_before_dropdown": 7,
     "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
