@@ -85,6 +85,7 @@ html_css_files = ["site.css"]
 templates_path = ["_templates"]
 html_additional_pages = {"index": "home.html"}  # index.html of the site leads to the root page
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
+html_sidebars = {"docs/tutorial": []}  # a section of one page
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
