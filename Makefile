@@ -15,6 +15,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 MADE := $(VENV)/.made
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
+DOCS := $(VENV)/.installed-docs
 PACKAGING := pyproject.toml hatch_build.py simulator/foldsim/_version.py
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -24,13 +25,19 @@ DOCS_SCRIPT := docs/build.py
 GALLERY_SCRIPT := plots/gallery.py
 BENCH_SCRIPT := benchmarks/run.py
 
+# A second environment with the oldest versions that pyproject.toml allows. Python 3.11 or 3.12: newer ones have no
+# wheels of them. Newer libraries below these versions warn of deprecations; the tests there do not fail on a warning.
+OLDEST := .venv-oldest
+OLDEST_TESTS := tests/schema tests/model/test_evaluate.py tests/cli/test_sweep.py tests/cli/test_other_commands.py \
+	tests/cli/test_profile_commands.py
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep test lint types docs gallery bench clean
+.PHONY: help sweep test test-oldest lint types docs site gallery bench clean
 
 help: ## list these targets
 	@echo 'make TARGET [ARGS="..."] [PYTHON=/path/to/python3]'
-	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)$$/  \1|\2/p' Makefile | awk -F'|' '{printf "%-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)$$/  \1|\2/p' Makefile | awk -F'|' '{printf "%-13s %s\n", $$1, $$2}'
 
 sweep: $(RUN) ## run `foldsim sweep $(ARGS)`: the table, and where the results and plots are
 	@$(BIN)/foldsim sweep $(ARGS)
@@ -39,6 +46,9 @@ test: $(DEV) ## everything that must pass: lint, import contracts, types, tests 
 	@$(run_lint)
 	@$(run_mypy)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+test-oldest: $(OLDEST)/.installed ## tests with the oldest dependencies that pyproject.toml allows (Python 3.11 or 3.12)
+	@$(OLDEST)/bin/python -m pytest -W default --disable-warnings $(OLDEST_TESTS) $(ARGS)
 
 lint: $(DEV) ## ruff check, ruff format --check and the import contracts
 	@$(run_lint)
@@ -50,6 +60,12 @@ types: $(DEV) ## mypy (strict) and pyright
 docs: $(DEV) ## make the generated pages of docs/
 	@$(call run_script,$(DOCS_SCRIPT))
 
+site: $(DOCS) ## build the documentation site into build/site; a warning or a dead link is an error
+	@rm -rf build/site
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --fresh-env --quiet \
+	    --conf-dir docs --doctree-dir build/doctrees . build/site $(ARGS)
+	@echo "build/site/index.html"
+
 gallery: $(DEV) ## make the figures of plots/gallery/
 	@$(call run_script,$(GALLERY_SCRIPT))
 	@$(call run_script,plots/variants.py)
@@ -59,7 +75,7 @@ bench: $(DEV) ## measure the speed claims of benchmarks/
 	@$(call run_script,$(BENCH_SCRIPT))
 
 clean: ## remove .venv, caches and build outputs (results stay)
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OLDEST) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find simulator tests plots benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 define run_lint
@@ -76,6 +92,20 @@ endef
 define run_script
 if [ ! -f $(1) ]; then echo "make: $(1) is not in this checkout" >&2; exit 1; fi; $(BIN)/python $(1) $(ARGS)
 endef
+
+$(DOCS): $(DEV)
+	@echo "foldsim: installing the documentation tools into $(VENV) (once, half a minute or so)"
+	@$(PIP_INSTALL) --editable '.[docs]'
+	@touch $@
+
+$(OLDEST)/.installed: $(MADE) $(PACKAGING) tools/oldest.py
+	@echo "foldsim: making $(OLDEST) with the oldest dependencies"
+	@rm -rf $(OLDEST)
+	@$(BIN)/python -m venv --without-pip $(OLDEST)
+	@$(BIN)/python tools/oldest.py > $(OLDEST)/oldest.txt
+	@$(BIN)/python -m pip --python $(OLDEST)/bin/python install -qq --disable-pip-version-check --only-binary :all: \
+	    --constraint $(OLDEST)/oldest.txt --editable . pytest hypothesis
+	@touch $@
 
 # The development install waits for the plain one, so that `make -j` never runs two pips in one .venv.
 $(DEV): $(RUN)

@@ -41,7 +41,7 @@ def test_simulate_prints_a_page_of_at_most_120_columns(foldsim: Foldsim) -> None
         (("--fold", "0"), "at least 1"),
         (("--fold-layers", "1-3"), "need --fold N"),
         (("--set", "profile.system.idle_mw=1,2"), "use foldsim sweep"),
-        (("--chunk-ms", "abc"), "valid number"),
+        (("--chunk-ms", "abc"), "Invalid value for '--chunk-ms'"),
     ],
 )
 def test_simulate_refuses(foldsim: Foldsim, arguments: tuple[str, ...], message: str) -> None:
