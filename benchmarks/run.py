@@ -72,8 +72,8 @@ def throughput(runs: int) -> list[dict[str, Any]]:
     """Design points per second of the engine: 32 chunk sizes x 3 factors x 32 capacities x 33 energies of
     DRAM reads."""
     from foldsim import load_profile, load_workload
-    from foldsim.explore.engine import run
-    from foldsim.explore.space import DesignSpace
+    from foldsim.sweeps.engine import run
+    from foldsim.sweeps.space import DesignSpace
 
     workload = load_workload(WORKLOAD)
     rows = []

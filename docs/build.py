@@ -23,12 +23,12 @@ from pydantic import AfterValidator, BaseModel  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
-from foldsim.explore.columns import columns  # noqa: E402
-from foldsim.explore.design_file import DesignFile  # noqa: E402
-from foldsim.explore.validation_targets import Group  # noqa: E402
+from foldsim.evidence.validation_targets import Group  # noqa: E402
 from foldsim.hardware.spec import ProfileSpec  # noqa: E402
 from foldsim.schema import quantity  # noqa: E402
 from foldsim.schema.quantity import Quantity  # noqa: E402
+from foldsim.sweeps.columns import columns  # noqa: E402
+from foldsim.sweeps.options import DesignFile  # noqa: E402
 from foldsim.units import unit_of  # noqa: E402
 from foldsim.workload.attention import ATTENTION_KINDS, Attention  # noqa: E402
 from foldsim.workload.layers import LAYER_KINDS, Layer  # noqa: E402

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from foldsim import plotting
 from foldsim.cli.validate import measured_words, signed_percent, value_words
-from foldsim.explore.model_error import coverage, lies_in, model_errors, widened
-from foldsim.explore.provenance import origin
-from foldsim.explore.results import Results
-from foldsim.explore.validation import (
+from foldsim.evidence.model_error import coverage, lies_in, model_errors, widened
+from foldsim.evidence.validation import (
     FOLDING_MISSES,
     FOLDING_PAPER,
     Row,
@@ -22,7 +20,9 @@ from foldsim.explore.validation import (
     summary,
     title_of,
 )
-from foldsim.explore.validation_targets import load_group
+from foldsim.evidence.validation_targets import load_group
+from foldsim.sweeps.provenance import origin
+from foldsim.sweeps.results import Results
 
 PICTURE = "validation.png"
 KIND = "predicted-vs-measured"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.engine import run
-from foldsim.explore.space import DesignSpace
 from foldsim.hardware.profile import load_profile
 from foldsim.plotting.style import styled
+from foldsim.sweeps.engine import run
+from foldsim.sweeps.space import DesignSpace
 from foldsim.workload.compression_text import parse_compression
 from foldsim.workload.workload import load_workload
 

@@ -15,9 +15,9 @@ from functools import cache
 from pathlib import Path
 
 from foldsim import plotting
-from foldsim.explore.results import Results
 from foldsim.plotting.kinds import LEFT_CONTEXT, POLICY
 from foldsim.plotting.style import styled
+from foldsim.sweeps.results import Results
 
 HERE = Path(__file__).resolve().parent
 FOLDER = "gallery"
@@ -82,13 +82,13 @@ def rows_of(picture: Picture) -> Results:
 
 @cache
 def _rows(picture: Picture) -> Results:
-    from foldsim.explore.consistency import consistency_rows, paper_consistency
-    from foldsim.explore.engine import run
-    from foldsim.explore.provenance import origin, provenance
-    from foldsim.explore.space import DesignSpace
-    from foldsim.explore.tipping import KEYS_LIMIT_TOKENS, METRICS, pair_of, searched_chunks
-    from foldsim.explore.tipping_rows import Question, tipping_columns
+    from foldsim.answers.tipping import KEYS_LIMIT_TOKENS, METRICS, pair_of, searched_chunks
+    from foldsim.answers.tipping_rows import Question, tipping_columns
+    from foldsim.evidence.consistency import consistency_rows, paper_consistency
     from foldsim.hardware.profile import load_profile
+    from foldsim.sweeps.engine import run
+    from foldsim.sweeps.provenance import origin, provenance
+    from foldsim.sweeps.space import DesignSpace
     from foldsim.workload.workload import load_workload
 
     workload, profiles = load_workload(WORKLOAD), [load_profile(name) for name in picture.profiles]

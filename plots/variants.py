@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from foldsim.explore.changes import change
-from foldsim.explore.engine import run
-from foldsim.explore.space import DesignSpace
+from foldsim.designs.changes import change
 from foldsim.hardware.profile import load_profile
 from foldsim.plotting.style import styled
+from foldsim.sweeps.engine import run
+from foldsim.sweeps.space import DesignSpace
 from foldsim.workload.workload import Workload, load_workload
 
 if TYPE_CHECKING:

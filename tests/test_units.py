@@ -21,11 +21,11 @@ from pydantic import BaseModel
 
 import foldsim.model
 from foldsim import simulate, units
-from foldsim.explore.columns import columns
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.model.energy import Activity, Supply, busy_terms, idle_terms
 from foldsim.model.evaluate import evaluate
 from foldsim.schema.quantity import Quantity
+from foldsim.sweeps.columns import columns
 from foldsim.workload.spec import WorkloadSpec
 
 REGISTRY: pint.UnitRegistry = pint.UnitRegistry()

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foldsim.explore.changes import Scalar
-from foldsim.explore.design import Design, resolve
-from foldsim.explore.design_file import build_space, read_numbers
-from foldsim.explore.design_list import evaluate as evaluate_designs
-from foldsim.explore.engine import run
-from foldsim.explore.provenance import origin, provenance
-from foldsim.explore.results import Results
-from foldsim.explore.sampling import sampling_of
-from foldsim.explore.simulation import Simulation, explain
+from foldsim.answers.simulation import Simulation, explain
+from foldsim.designs.changes import Scalar
+from foldsim.designs.design import Design, resolve
 from foldsim.hardware.profile import Profile, load_profile
+from foldsim.sweeps.design_list import evaluate as evaluate_designs
+from foldsim.sweeps.engine import run
+from foldsim.sweeps.options import build_space, read_numbers
+from foldsim.sweeps.provenance import origin, provenance
+from foldsim.sweeps.results import Results
+from foldsim.sweeps.sampling import sampling_of
 from foldsim.workload.compression import Compression
 from foldsim.workload.workload import Workload, load_workload
 

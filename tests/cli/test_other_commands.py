@@ -10,7 +10,7 @@ import pytest
 from typer.testing import Result
 
 from foldsim.data import shipped
-from foldsim.explore.results import read_results
+from foldsim.sweeps.results import read_results
 
 Foldsim = Callable[..., Result]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from foldsim.explore.columns import columns
-from foldsim.explore.results import read_results
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import read_results
 
 Foldsim = Callable[..., Result]
 SMALL = ("sweep", "-p", "phone-npu", "--chunk-ms", "40,160")

@@ -14,11 +14,12 @@ import pytest
 from foldsim.cli import options, tables
 from foldsim.cli.progress import Progress, track
 from foldsim.data import shipped
-from foldsim.explore.sampling import METHODS
-from foldsim.explore.space import BY, PLACEMENTS
+from foldsim.designs.checks import PLACEMENTS
 from foldsim.hardware.measurement.runtime import RUNTIMES
 from foldsim.hardware.spec import POLICIES
 from foldsim.plotting import KINDS, STYLES
+from foldsim.sweeps.sampling import METHODS
+from foldsim.sweeps.space import BY
 
 pytestmark = pytest.mark.filterwarnings("error")
 COMMAND = "import sys; sys.argv[0] = 'foldsim'; from foldsim.cli import main; main()"

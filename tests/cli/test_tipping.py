@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from foldsim.explore.results import read_results
+from foldsim.sweeps.results import read_results
 
 Foldsim = Callable[..., Result]
 SMALL = ("tipping-point", "emformer-rnnt-base", "phone-npu", "--chunk-ms", "160,1280")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foldsim.explore.results import read_results
+from foldsim.sweeps.results import read_results
 
 BAD = """\
 name: bad

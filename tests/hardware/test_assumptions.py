@@ -10,11 +10,11 @@ import pytest
 
 from foldsim import simulate
 from foldsim.data import shipped_dram
-from foldsim.explore.engine import run
-from foldsim.explore.space import DesignSpace
 from foldsim.hardware.dram import read_dram, sourced_ratio
 from foldsim.hardware.profile import from_document
 from foldsim.schema.quantity import quantities
+from foldsim.sweeps.engine import run
+from foldsim.sweeps.space import DesignSpace
 
 HEAD = "extends: phone-npu\nname: mine\ntitle: T\nsummary: S\n"
 ENERGIES = ("_pj", "_pj_per_byte", "_pj_per_mac", "_mw", "_uj", "_uw_per_mhz_v2")

@@ -8,7 +8,7 @@ import pytest
 
 from foldsim import simulate
 from foldsim.data import shipped_dram
-from foldsim.explore.changes import change
+from foldsim.designs.changes import change
 from foldsim.hardware.dram import DramSpec, level_values, read_dram, source_key
 from foldsim.hardware.profile import load_profile
 from foldsim.hardware.provenance import derivation_problems

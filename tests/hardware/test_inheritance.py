@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from foldsim.explore.changes import change
-from foldsim.explore.provenance import provenance
-from foldsim.explore.space import DesignSpace
+from foldsim.designs.changes import change
 from foldsim.hardware.profile import load_profile, profile_findings
 from foldsim.schema import InputError, read_yaml
 from foldsim.schema.quantity import quantities
+from foldsim.sweeps.provenance import provenance
+from foldsim.sweeps.space import DesignSpace
 
 HEAD = "extends: phone-npu\nname: mine\ntitle: A variant\nsummary: Of the shipped phone.\n"
 SOURCE = "sources:\n  mine: {title: A data sheet, kind: datasheet, url: 'https://example.org'}\n"

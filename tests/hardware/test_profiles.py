@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foldsim.explore.changes import SetError, change
+from foldsim.designs.changes import SetError, change
 from foldsim.hardware.profile import profile_findings
 from foldsim.model.records import Hardware, LevelParams, PointParams, SystemParams, UnitParams
 from foldsim.schema import InputError

@@ -9,12 +9,12 @@ import pytest
 
 from foldsim import simulate
 from foldsim.data import shipped_dram
-from foldsim.explore.engine import run
-from foldsim.explore.space import DesignSpace
 from foldsim.hardware.derivation import RULES
 from foldsim.hardware.dram import STATES, level_values, read_dram
 from foldsim.hardware.profile import load_profile, profile_findings
 from foldsim.schema import read_yaml
+from foldsim.sweeps.engine import run
+from foldsim.sweeps.space import DesignSpace
 
 PAGE = (Path(__file__).parents[2] / "docs" / "profile-authoring.md").read_text(encoding="utf-8")
 COEFFICIENT = "profile.compute_units.a76-prime.power_law.dynamic_uw_per_mhz_v2"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from foldsim.explore.consistency import consistency_rows, paper_consistency
-from foldsim.explore.engine import run
-from foldsim.explore.provenance import origin, provenance
-from foldsim.explore.results import Results
-from foldsim.explore.space import DesignSpace
-from foldsim.explore.tipping import METRICS, pair_of
-from foldsim.explore.tipping_rows import Question, tipping_columns
+from foldsim.answers.tipping import METRICS, pair_of
+from foldsim.answers.tipping_rows import Question, tipping_columns
+from foldsim.evidence.consistency import consistency_rows, paper_consistency
 from foldsim.hardware.profile import load_profile
 from foldsim.plotting import KINDS
 from foldsim.plotting.kinds import LEFT_CONTEXT, POLICY
+from foldsim.sweeps.engine import run
+from foldsim.sweeps.provenance import origin, provenance
+from foldsim.sweeps.results import Results
+from foldsim.sweeps.space import DesignSpace
 from foldsim.workload.workload import load_workload
 
 CHUNKS = (40.0, 160.0, 640.0)

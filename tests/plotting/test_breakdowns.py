@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foldsim.explore.results import Results
 from foldsim.plotting import PlotError, draw
 from foldsim.plotting.levels import level_points, slopes
 from foldsim.plotting.residency import table_of
 from foldsim.plotting.sensitivity import powers_by_cause, saving_swings
+from foldsim.sweeps.results import Results
 
 PHONE = ("phone-npu", 160.0)
 

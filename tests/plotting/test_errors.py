@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foldsim.explore.results import Results
 from foldsim.plotting import KINDS, PlotError, draw, plot_kinds_for
+from foldsim.sweeps.results import Results
 
 
 def refused(rows, kind):

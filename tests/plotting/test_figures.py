@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from foldsim.api import sweep
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results
 from foldsim.plotting import KINDS, draw
 from foldsim.plotting.roofs import roofs_of
 from foldsim.plotting.rows import designs, panels
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results
 
 BASELINE, FOLDED = "baseline", "folded, N = 2"
 

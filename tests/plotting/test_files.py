@@ -14,8 +14,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from foldsim.explore.results import Results
 from foldsim.plotting import KINDS, STYLES, PlotError, draw, save
+from foldsim.sweeps.results import Results
 
 NAMES = (
     "<script>alert('x')</script>",

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foldsim.explore.results import Results
 from foldsim.plotting import draw
 from foldsim.plotting.maps import crossing, grid_of, tipping_points_of
 from foldsim.plotting.rows import panels
+from foldsim.sweeps.results import Results
 
 PATH = "workload.streaming.left_context_tokens"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from foldsim.cli import plot as command
-from foldsim.explore.results import read_results, write_results
 from foldsim.plotting import KINDS, STYLES, draw, plotted_points
+from foldsim.sweeps.results import read_results, write_results
 
 
 def of(points, **wanted):

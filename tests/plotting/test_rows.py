@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results
 from foldsim.plotting import PlotError
 from foldsim.plotting.rows import chosen_chunks, designs, flags, merged, numbers, panels, reference_chunk
 from foldsim.plotting.tradeoff import pareto, unbeaten
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results
 
 
 @pytest.mark.parametrize("level", ["by_component", "by_op"])

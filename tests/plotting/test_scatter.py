@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import draw
+from foldsim.sweeps.results import Results
 
 KIND = "predicted-vs-measured"
 

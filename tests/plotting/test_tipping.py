@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foldsim.explore.results import Results
 from foldsim.plotting import PlotError, draw, plotted_points
+from foldsim.sweeps.results import Results
 
 WORDS = {"macs": "multiply-accumulates", "energy": "energy", "latency": "latency", "memory": "memory"}
 

@@ -8,12 +8,12 @@ import re
 import numpy as np
 import pytest
 
-from foldsim.explore.engine import run
-from foldsim.explore.provenance import provenance
-from foldsim.explore.results import Results
-from foldsim.explore.space import DesignSpace
 from foldsim.hardware.profile import load_profile
 from foldsim.report.page import unpacked
+from foldsim.sweeps.engine import run
+from foldsim.sweeps.provenance import provenance
+from foldsim.sweeps.results import Results
+from foldsim.sweeps.space import DesignSpace
 from foldsim.workload.workload import load_workload
 
 HOSTILE = (

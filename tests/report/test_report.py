@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results, read_results, write_results
 from foldsim.report import ReportError, render_report, write_report
 from foldsim.report.data import decode, design_axes, rounded
 from foldsim.report.page import json_for_html, unpacked
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results, read_results, write_results
 
 plotly = pytest.importorskip("plotly", reason="the extra foldsim[report] is not installed")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from foldsim.api import simulate, sweep
-from foldsim.explore import engine
-from foldsim.explore.space import DesignSpace
+from foldsim.sweeps import engine
+from foldsim.sweeps.space import DesignSpace
 from foldsim.workload.compression_text import parse_compression
 
 FEEDFORWARD = 2 * 512 * 2048  # weights of one layer

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from foldsim.api import simulate, sweep
 from foldsim.cli.app import app
-from foldsim.explore.axes import DesignError
+from foldsim.designs.axes import DesignError
 from foldsim.schema import InputError, parse_yaml
 from foldsim.workload.compression import (
     CodebookCodes,

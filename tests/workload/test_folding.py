@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from foldsim.api import sweep
-from foldsim.explore.axes import DesignError
+from foldsim.designs.axes import DesignError
 from foldsim.schema import InputError
 from foldsim.workload.folding import describe_layers, layer_numbers
 from foldsim.workload.workload import load_workload

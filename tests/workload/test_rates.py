@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foldsim.explore.axes import DesignError
-from foldsim.explore.space import DesignSpace
+from foldsim.designs.axes import DesignError
 from foldsim.hardware.profile import load_profile
 from foldsim.schema import InputError
+from foldsim.sweeps.space import DesignSpace
 from foldsim.workload.ops import Context
 from foldsim.workload.workload import workload_findings
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foldsim import load_workload, simulate
-from foldsim.explore.changes import change
+from foldsim.designs.changes import change
 from foldsim.workload.ops import Matrix, Op
 
 STREAMS = 16

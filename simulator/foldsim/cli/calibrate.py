@@ -8,12 +8,12 @@ import numpy as np
 
 from foldsim.cli.guard import say
 from foldsim.cli.tables import number, percent, table
-from foldsim.explore.calibration import Calibration, calibrate
-from foldsim.explore.calibration_profile import calibrated_profile
-from foldsim.explore.measurements import read_measurements
-from foldsim.explore.results import write_atomically
+from foldsim.evidence.calibration import Calibration, calibrate
+from foldsim.evidence.calibration_profile import calibrated_profile
+from foldsim.evidence.measurements import read_measurements
 from foldsim.hardware.calibration_record import CalibrationRecord
 from foldsim.hardware.profile import load_profile
+from foldsim.sweeps.results import write_atomically
 
 TIMES = ("latency_ms", "busy_ms")
 

@@ -91,8 +91,8 @@ def _silence_stdout() -> None:
 
 def _report(error: Exception) -> NoReturn:
     from foldsim.data import UnknownNameError
+    from foldsim.designs.axes import DesignError
     from foldsim.errors import UserError
-    from foldsim.explore.axes import DesignError
     from foldsim.schema.findings import InputError, format_findings
 
     if isinstance(error, InputError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foldsim.cli.guard import check_yaml_output, say, stop
 from foldsim.data import Kind, schema_path
-from foldsim.explore.results import write_atomically
+from foldsim.sweeps.results import write_atomically
 
 WORDS = {"hw_profiles": "profile", "workloads": "workload"}
 

@@ -9,7 +9,7 @@ from foldsim import plotting
 from foldsim.cli.guard import check_choice, say, stop
 from foldsim.cli.progress import track
 from foldsim.cli.tables import fitted_table, print_json
-from foldsim.explore.results import Results, check_suffix, read_results, write_results
+from foldsim.sweeps.results import Results, check_suffix, read_results, write_results
 
 FIGURE_SUFFIXES = plotting.FIGURE_SUFFIXES
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from foldsim.answers.profile_diff import Difference, ProfileDiff, Value, profile_diff, reference_workload
 from foldsim.cli.tables import number, paragraph, print_json, shorten, table
-from foldsim.explore.profile_diff import Difference, ProfileDiff, Value, profile_diff, reference_workload
 from foldsim.hardware.profile import load_profile
 from foldsim.schema.quantity import Quantity
 from foldsim.units import PERCENT_PER_UNIT

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from foldsim.cli.guard import say
 from foldsim.cli.progress import Progress
-from foldsim.explore.results import read_results
 from foldsim.report import check_output, write_report
+from foldsim.sweeps.results import read_results
 from foldsim.units import BYTES_PER_MB
 
 

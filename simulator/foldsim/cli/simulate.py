@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from foldsim.answers.simulation import Simulation, explain
 from foldsim.cli.guard import say
 from foldsim.cli.tables import count, number, paragraph, percent, shorten, size, table, yes_no
+from foldsim.designs.design import resolve
 from foldsim.errors import UserError
-from foldsim.explore.design import resolve
-from foldsim.explore.design_file import one_value_each
-from foldsim.explore.sampling import sampling_of
-from foldsim.explore.simulation import Simulation, explain
 from foldsim.hardware.profile import load_profile
+from foldsim.sweeps.options import one_value_each
+from foldsim.sweeps.sampling import sampling_of
 from foldsim.units import PERCENT_PER_UNIT
 from foldsim.workload.workload import load_workload
 
@@ -21,7 +21,7 @@ PARTS = {"compute": "compute", "onchip": "on-chip memory", "dram": "off-chip mem
 
 
 def run_simulate(options: Mapping[str, Any], top: int, as_json: bool) -> None:
-    """Evaluate and print the design that the options describe, by the names of :func:`foldsim.explore.design.resolve`.
+    """Evaluate and print the design that the options describe, by the names of :func:`foldsim.designs.design.resolve`.
 
     In addition ``sets``, texts as ``--set`` takes them, and ``sample``, ``method`` and ``seed``.
     """

@@ -9,11 +9,11 @@ from typing import Any
 
 from foldsim.cli.guard import say, stop
 from foldsim.cli.sweep_table import sweep_table
-from foldsim.explore.design_file import build_space, read_design
-from foldsim.explore.engine import run
-from foldsim.explore.provenance import provenance
-from foldsim.explore.results import Results, check_suffix, write_csv, write_jsonl, write_results
-from foldsim.explore.space import DesignSpace
+from foldsim.sweeps.engine import run
+from foldsim.sweeps.options import build_space, read_design
+from foldsim.sweeps.provenance import provenance
+from foldsim.sweeps.results import Results, check_suffix, write_csv, write_jsonl, write_results
+from foldsim.sweeps.space import DesignSpace
 
 DEFAULT_WORKLOAD = "emformer-rnnt-base"
 # One of each class, phones first. The whole library would bury the answer.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from foldsim.cli.tables import brief, count, number, paragraph, percent, shorten, size, table, yes_no
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results
-from foldsim.explore.space import DesignSpace
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results
+from foldsim.sweeps.space import DesignSpace
 
 MAX_LINES = 80
 LEGEND = """chunk and latency in ms; average power in mW; in brackets: what the profile's ranges allow

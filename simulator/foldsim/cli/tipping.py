@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
+from foldsim.answers.tipping import METRICS, pair_of, searched_chunks
+from foldsim.answers.tipping_rows import CHUNK, LEFT_CONTEXT, Question, tipping_columns
 from foldsim.cli.guard import say, stop
 from foldsim.cli.tables import WIDTH, paragraph, percent, table
+from foldsim.designs.axes import DesignError, parse_numbers, problem
+from foldsim.designs.changes import with_changes
 from foldsim.errors import nearest
-from foldsim.explore.axes import DesignError, parse_numbers, problem
-from foldsim.explore.changes import with_changes
-from foldsim.explore.design_file import one_value_each
-from foldsim.explore.provenance import origin
-from foldsim.explore.results import Results, check_suffix, write_csv, write_jsonl, write_results
-from foldsim.explore.tipping import METRICS, pair_of, searched_chunks
-from foldsim.explore.tipping_rows import CHUNK, LEFT_CONTEXT, Question, tipping_columns
 from foldsim.hardware.profile import Profile, load_profile
 from foldsim.schema import Problem
+from foldsim.sweeps.options import one_value_each
+from foldsim.sweeps.provenance import origin
+from foldsim.sweeps.results import Results, check_suffix, write_csv, write_jsonl, write_results
 from foldsim.workload.variant import BASELINE, VariantError, load_design, parse_variant
 from foldsim.workload.workload import Workload, load_workload
 

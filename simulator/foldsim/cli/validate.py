@@ -12,10 +12,8 @@ import typer
 from foldsim.cli.guard import FINDINGS, say
 from foldsim.cli.tables import number, paragraph, percent, shorten, table, yes_no
 from foldsim.data import UnknownNameError
-from foldsim.explore.model_error import coverage, model_errors
-from foldsim.explore.provenance import origin
-from foldsim.explore.results import Results, check_suffix, write_results
-from foldsim.explore.validation import (
+from foldsim.evidence.model_error import coverage, model_errors
+from foldsim.evidence.validation import (
     FOLDING_PAPER,
     Row,
     Summary,
@@ -27,7 +25,9 @@ from foldsim.explore.validation import (
     summary,
     title_of,
 )
-from foldsim.explore.validation_targets import load_group
+from foldsim.evidence.validation_targets import load_group
+from foldsim.sweeps.provenance import origin
+from foldsim.sweeps.results import Results, check_suffix, write_results
 from foldsim.workload.workload import load_workload
 
 

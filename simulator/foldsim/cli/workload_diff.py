@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
+from foldsim.answers.tipping import common_chunk_step_ms
 from foldsim.cli.guard import stop
 from foldsim.cli.tables import print_json, shorten, size, table
-from foldsim.explore.axes import DesignError
-from foldsim.explore.design_checks import chunk_problems
-from foldsim.explore.tipping import common_chunk_step_ms
+from foldsim.designs.axes import DesignError
+from foldsim.designs.checks import chunk_problems
 from foldsim.workload.diff import TOTAL, Difference, Size, component_sizes, structure_differences
 from foldsim.workload.variant import load_design, parse_variant
 from foldsim.workload.workload import Workload

@@ -11,8 +11,8 @@ import numpy as np
 from foldsim.cli.guard import stop
 from foldsim.cli.listing import workload_record
 from foldsim.cli.tables import paragraph, print_json, shorten, size, table
-from foldsim.explore.axes import DesignError
-from foldsim.explore.design_checks import chunk_problems
+from foldsim.designs.axes import DesignError
+from foldsim.designs.checks import chunk_problems
 from foldsim.workload.lowering import Lowered
 from foldsim.workload.spec import WorkloadSpec
 from foldsim.workload.variant import apply_variant, load_design

@@ -10,13 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foldsim.explore.results import Results, write_atomically
 from foldsim.plotting.canvas import lay_out
 from foldsim.plotting.checks import problem_of
 from foldsim.plotting.kinds import KINDS, PlotKind
 from foldsim.plotting.points import plotted_points
 from foldsim.plotting.rows import PlotError, as_results
 from foldsim.plotting.style import STYLES, StyleName, styled
+from foldsim.sweeps.results import Results, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd

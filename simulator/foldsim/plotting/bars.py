@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import (
     Entry,
@@ -32,6 +30,8 @@ from foldsim.plotting.rows import (
     panels,
     texts,
 )
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.rows import BoolArray, FloatArray, Panel, Series, chosen_chunks, clean, flags
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

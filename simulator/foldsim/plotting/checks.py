@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting.kinds import PlotKind
 from foldsim.plotting.rows import (
     Level,
@@ -21,6 +20,7 @@ from foldsim.plotting.rows import (
     panels,
     texts,
 )
+from foldsim.sweeps.results import Results
 
 _DESIGN = ("workload", "profile", "fold_factor", "chunk_ms")
 _ENOUGH: dict[Level | None, tuple[Level, ...]] = {

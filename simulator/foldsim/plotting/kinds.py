@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from foldsim.explore.results import Results
 from foldsim.plotting.rows import Level
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

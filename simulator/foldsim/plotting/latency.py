@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import (
     chunk_axis,
@@ -21,6 +20,7 @@ from foldsim.plotting.canvas import (
     strips_below,
 )
 from foldsim.plotting.rows import Panel, chunk_sizes, designs, numbers, panels
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import Entry, grid, heading, legend, level_axis, set_panel_title
 from foldsim.plotting.roofs import MACS_PER_GMAC, roofs_of
 from foldsim.plotting.rows import FloatArray, Panel, numbers, panels, reference_chunk, texts
+from foldsim.sweeps.results import Results
 from foldsim.units import BYTES_PER_GB, MS_PER_S
 
 if TYPE_CHECKING:

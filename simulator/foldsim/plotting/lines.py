@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import (
     Entry,
@@ -30,6 +29,7 @@ from foldsim.plotting.rows import (
     numbers,
     panels,
 )
+from foldsim.sweeps.results import Results
 from foldsim.units import PERCENT_PER_UNIT
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import (
     Entry,
@@ -21,6 +20,7 @@ from foldsim.plotting.canvas import (
 from foldsim.plotting.kinds import LEFT_CONTEXT
 from foldsim.plotting.rows import FloatArray, Series, chunk_sizes, designs, numbers, panels
 from foldsim.plotting.terms import baseline_pairs, with_detail
+from foldsim.sweeps.results import Results
 from foldsim.units import PERCENT_PER_UNIT
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.bars import column_height, part_entries, stacked_bars
 from foldsim.plotting.canvas import grid, heading, homeless_points, legend
 from foldsim.plotting.roofs import capacities_of
 from foldsim.plotting.rows import Panel, designs, numbers, panels, reference_chunk
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results
 from foldsim.units import BYTES_PER_MB
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import Entry, grid, heading, legend, set_panel_title
 from foldsim.plotting.rows import Panel, numbers, panels, reference_chunk, texts
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

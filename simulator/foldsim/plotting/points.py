@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.results import Results
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

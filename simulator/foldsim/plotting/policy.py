@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import (
     MAX_CHUNK_TICKS,
@@ -24,6 +23,7 @@ from foldsim.plotting.canvas import (
 )
 from foldsim.plotting.kinds import POLICY
 from foldsim.plotting.rows import Panel, Series, chosen_chunks, chunk_sizes, designs, numbers, panels, texts
+from foldsim.sweeps.results import Results
 from foldsim.units import PERCENT_PER_UNIT
 
 if TYPE_CHECKING:

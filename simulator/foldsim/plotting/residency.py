@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import columns_for, grid, heading, set_panel_title
 from foldsim.plotting.rows import FloatArray, Series, numbers, panels, reference_chunk, texts
 from foldsim.plotting.terms import with_detail
+from foldsim.sweeps.results import Results
 from foldsim.units import BYTES_PER_MB, PERCENT_PER_UNIT
 
 if TYPE_CHECKING:

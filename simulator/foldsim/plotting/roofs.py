@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from foldsim.explore.changes import change
-from foldsim.explore.provenance import ProvenanceError, load_input
-from foldsim.explore.results import Results
+from foldsim.designs.changes import change
 from foldsim.plotting.rows import Panel, set_paths, texts
 from foldsim.schema.findings import InputError
+from foldsim.sweeps.provenance import ProvenanceError, load_input
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     from foldsim.hardware.profile import Profile

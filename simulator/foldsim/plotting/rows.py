@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foldsim.errors import UserError
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import Entry, columns_for, grid, heading, legend, set_panel_title
 from foldsim.plotting.rows import Panel, numbers, panels, reference_chunk
 from foldsim.plotting.terms import term_values, with_detail
+from foldsim.sweeps.results import Results
 from foldsim.units import PERCENT_PER_UNIT
 
 if TYPE_CHECKING:

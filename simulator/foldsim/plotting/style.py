@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Literal, get_args
 
-from foldsim.explore.columns import columns
 from foldsim.plotting.rows import clean
+from foldsim.sweeps.columns import columns
 
 BLACK: Final = "#000000"
 ORANGE: Final = "#E69F00"

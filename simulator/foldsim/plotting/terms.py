@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.bars import POWER_TERMS
 from foldsim.plotting.canvas import Entry, columns_for, grid, heading, legend, set_panel_title
 from foldsim.plotting.rows import Panel, PlotError, Series, numbers, panels, reference_chunk, texts
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

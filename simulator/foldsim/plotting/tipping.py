@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import Entry, chunk_axis, grid, legend, level_axis
 from foldsim.plotting.maps import DOWN, UP
 from foldsim.plotting.rows import MAX_PANELS, FloatArray, PlotError, chunk_sizes, clean, numbers, texts
+from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import (
     Entry,
@@ -21,6 +20,7 @@ from foldsim.plotting.canvas import (
     set_panel_title,
 )
 from foldsim.plotting.rows import FloatArray, Panel, chosen_chunks, chunk_sizes, designs, merged, numbers
+from foldsim.sweeps.results import Results
 from foldsim.units import BYTES_PER_MB
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results
 from foldsim.plotting import style
 from foldsim.plotting.canvas import Entry, grid, legend, level_axis
 from foldsim.plotting.rows import FloatArray, clean, numbers, texts
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results
 from foldsim.units import PERCENT_PER_UNIT
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from foldsim.explore.results import Results, write_atomically
 from foldsim.report.errors import ReportError
+from foldsim.sweeps.results import Results, write_atomically
 
 __all__ = ["ReportError", "render_report", "write_report"]
 

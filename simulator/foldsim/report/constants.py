@@ -8,11 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from foldsim.designs.design import Points
 from foldsim.errors import UserError
-from foldsim.explore.columns import columns
-from foldsim.explore.design import Points
-from foldsim.explore.provenance import designs_of, load_input
-from foldsim.explore.results import Results
 from foldsim.hardware.profile import Profile
 from foldsim.model.evaluate import Evaluation
 from foldsim.model.power import chunk_terms, power_of
@@ -20,6 +17,9 @@ from foldsim.model.records import IntArray
 from foldsim.report.errors import ReportError
 from foldsim.schema import InputError
 from foldsim.schema.quantity import Quantity, Source, quantities
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.provenance import designs_of, load_input
+from foldsim.sweeps.results import Results
 from foldsim.units import UNIT_SUFFIXES
 
 SHOWN = 8

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from foldsim.explore.columns import columns
-from foldsim.explore.results import Results
 from foldsim.report.errors import ReportError
+from foldsim.sweeps.columns import columns
+from foldsim.sweeps.results import Results
 
 SIGNIFICANT_DIGITS = 7
 MAX_ROWS = 100_000

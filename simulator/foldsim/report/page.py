@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from foldsim.explore.results import Results
 from foldsim.report.constants import profile_notes
 from foldsim.report.data import SIGNIFICANT_DIGITS, check_rows, design_axes, dictionary, encode
 from foldsim.report.errors import ReportError
+from foldsim.sweeps.results import Results
 
 _HERE = Path(__file__).parent
 SCRIPTS = ("page.js", "verdict.js", "charts.js", "table.js", "sources.js", "start.js")

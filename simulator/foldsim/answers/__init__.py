@@ -1,0 +1,1 @@
+"""Answers that take more than one evaluation: explanation, tipping points, comparison."""

@@ -1,0 +1,1 @@
+"""Measurements: validation of predictions, error of the model, calibration of profiles."""
