@@ -8,6 +8,8 @@ import pytest
 from foldsim.plotting import KINDS, PlotError, draw, plot_kinds_for
 from foldsim.sweeps.results import Results
 
+SWEEP = "foldsim sweep -w emformer-rnnt-base -p phone-npu -p gap9 --chunk-ms 40,160,640 --fold 1,2"
+
 
 def refused(rows, kind):
     with pytest.raises(PlotError) as caught:
@@ -28,7 +30,7 @@ def test_unknown_kind(totals):
 def test_rows_of_another_level(totals, by_component):
     assert refused(totals, "roofline") == (
         "roofline needs rows made with --by op; these rows are whole designs. "
-        "Make them with: foldsim sweep -w emformer-rnnt-base --by op -o results.csv"
+        f"Make them with: {SWEEP} --by op -o results.csv"
     )
     assert "these rows are one component each" in refused(by_component, "top-ops")
     assert "--by component -o results.csv" in refused(totals, "power-by-component")
@@ -37,21 +39,21 @@ def test_rows_of_another_level(totals, by_component):
 def test_missing_columns(totals):
     assert refused(without(totals, "power_low_mw", "power_high_mw"), "power-vs-chunk") == (
         "power-vs-chunk needs the columns power_low_mw, power_high_mw, which these rows lack. "
-        "Make them with: foldsim sweep -w emformer-rnnt-base -o results.csv"
+        f"Make them with: {SWEEP} -o results.csv"
     )
     assert "needs the column chunk_ms, which" in refused(without(totals, "chunk_ms"), "trade-off")
 
 
-def test_command_from_names_when_no_arguments_are_known(totals):
+def test_command_from_names_if_no_space_is_recorded(totals):
     unknown = Results(totals.columns, {})
     assert refused(unknown, "roofline").endswith(
         "foldsim sweep -w emformer-rnnt-base -p phone-npu -p gap9 --by op -o results.csv"
     )
 
 
-def test_command_keeps_other_arguments(totals):
-    known = ["sweep", "-p", "my chip.yaml", "--by=component", "--output", "x.csv", "--chunk-ms", "40,80"]
-    rows = Results(totals.columns, {"arguments": known})
+def test_command_keeps_other_axes(totals):
+    known = {"profiles": ["my chip.yaml"], "by": "component", "chunk_ms": [40.0, 80.0]}
+    rows = Results(totals.columns, {"space": known})
     assert refused(rows, "roofline").endswith("foldsim sweep -p 'my chip.yaml' --chunk-ms 40,80 --by op -o results.csv")
 
 
@@ -103,8 +105,8 @@ def test_every_kind_can_be_drawn_or_says_how(kind, totals, rows_for):
     assert kind in plot_kinds_for(rows_for(kind))
     if kind not in plot_kinds_for(totals):
         made = refused(totals, kind).split("Make them with: ")[1]
-        option = KINDS[kind].varied[1] if KINDS[kind].varied else f"--by {KINDS[kind].by}"
-        expected = f"foldsim sweep -w emformer-rnnt-base {option} -o results.csv"
+        values = f"--set {KINDS[kind].varied[1]}" if KINDS[kind].varied else f"--by {KINDS[kind].by}"
+        expected = f"{SWEEP} {values} -o results.csv"
         others = {"validation": "foldsim validate", "tipping": "foldsim tipping-point"}
         assert made == (f"{others[KINDS[kind].by]} -o results.csv" if KINDS[kind].by in others else expected)
 
@@ -137,12 +139,13 @@ def test_what_compares_needs_something_to_compare(totals, by_left, by_term):
 
 
 def test_command_replaces_the_option_that_it_sets(totals):
-    known = ["sweep", "--set", "profile.policy=low", "--policy", "race-to-idle", "--set=workload.a=1", "--fold", "2"]
-    rows = Results(totals.columns, {"arguments": known})
+    sets = {"profile.policy": ["low"], "workload.a": [1]}
+    known = {"space": {"fold": [2], "policy": "race-to-idle", "sets": sets}}
+    rows = Results(totals.columns, known)
     assert refused(rows, "policy-comparison").endswith(
-        "foldsim sweep --set=workload.a=1 --fold 2 --set profile.policy=race-to-idle,slowest-real-time -o results.csv"
+        "foldsim sweep --fold 2 --set workload.a=1 --set profile.policy=race-to-idle,slowest-real-time -o results.csv"
     )
-    unfolded = Results(totals.columns, {"arguments": known}).where(totals["fold_factor"] == 1)
+    unfolded = Results(totals.columns, known).where(totals["fold_factor"] == 1)
     assert refused(unfolded, "saving-vs-chunk").count("--fold ") == 1
 
 

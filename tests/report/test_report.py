@@ -205,7 +205,9 @@ def test_rows_without_provenance_are_reported(totals, part_of):
 
 @pytest.mark.parametrize("by", ["component", "op"])
 def test_rows_of_parts_are_refused_with_the_command_that_makes_whole_ones(by, make_rows):
-    with pytest.raises(ReportError, match=r"one row per design.* foldsim sweep -o results\.csv$"):
+    with pytest.raises(
+        ReportError, match=r"one row per design.* foldsim sweep -w emformer-rnnt-base -p phone-npu .* -o results\.csv$"
+    ):
         render_report(make_rows(by=by, chunk_ms=(160.0,)))
 
 

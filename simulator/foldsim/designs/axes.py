@@ -24,7 +24,7 @@ class Axis:
     Attributes
     ----------
     name : argument in Python and key in design files.
-    option : option of the command line.
+    option, short : option of the command line, and its short form if there is one.
     metavar : placeholder of its value in help texts.
     meaning : what it sets, with the values that are allowed.
     default : what a sweep takes if it is not given.
@@ -37,6 +37,7 @@ class Axis:
     meaning: str
     default: str
     column: str | None = None
+    short: str = ""
 
     @property
     def help(self) -> str:
@@ -48,11 +49,12 @@ AXES = {
     axis.name: axis
     for axis in (
         Axis(
-            "workloads", "--workload", "NAME|FILE", "Workload: shipped name or file", "emformer-rnnt-base", "workload"
+            "workloads", "--workload", "NAME|FILE", "Workload: shipped name or file", "emformer-rnnt-base", "workload",
+            "-w",
         ),
         Axis(
             "profiles", "--profile", "NAME|FILE", "Hardware profile: shipped name or file", "one of each class",
-            "profile",
+            "profile", "-p",
         ),
         Axis(
             "chunk_ms", "--chunk-ms", "LIST", "Chunk sizes [ms]: 40:1280:40 (first:last:step) or 40,80,160",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 import numpy as np
 
 from foldsim.plotting.kinds import PlotKind
@@ -20,6 +17,7 @@ from foldsim.plotting.rows import (
     panels,
     texts,
 )
+from foldsim.sweeps.commands import command_of
 from foldsim.sweeps.results import Results
 
 _DESIGN = ("workload", "profile", "fold_factor", "chunk_ms")
@@ -49,7 +47,7 @@ def problem_of(results: Results, kind: PlotKind) -> str | None:
     if level not in _ENOUGH.get(kind.by, (kind.by,)):
         needed = {None: "rows of whole designs", **{by: f"the rows of {name}" for by, name in _COMMANDS.items()}}
         wanted = needed.get(kind.by, f"rows made with --by {kind.by}")
-        made = command_for(results, kind.by, kind.varied[1] if kind.varied else "")
+        made = command_for(results, kind.by, **({"sets": kind.varied[1]} if kind.varied else {}))
         return f"{kind.name} needs {wanted}; these rows are {_SHOWN[level]}. Make them with: {made}"
     common = () if kind.by in _COMMANDS else _DESIGN
     missing = missing_columns(results, (*common, *kind.needs))
@@ -82,54 +80,21 @@ def _designs_problem(results: Results, kind: PlotKind) -> str | None:
     """Which designs the kind would compare and the rows lack."""
     factors = numbers(results, "fold_factor")
     if kind.folded and not (factors > 1).any():
-        made = command_for(results, kind.by, "--fold 1,2")
+        made = command_for(results, kind.by, fold="1,2")
         return f"{kind.name} needs folded designs, and these rows are all unfolded. Make them with: {made}"
     if kind.paired and not (factors == 1).any():
         asked = ",".join(f"{factor:g}" for factor in np.unique([1.0, *factors.tolist()]))
-        made = command_for(results, kind.by, f"--fold {asked}")
+        made = command_for(results, kind.by, fold=asked)
         return f"{kind.name} needs the unfolded designs too, and these rows are all folded. Make them with: {made}"
     if kind.varied and len(set(texts(results, kind.varied[0]))) < 2:
-        name, option = kind.varied
-        made = command_for(results, kind.by, option)
+        name, values = kind.varied
+        made = command_for(results, kind.by, sets=values)
         return f"{kind.name} compares several values of {name}, and these rows have one. Make them with: {made}"
     return None
 
 
-_REPLACED = ("-o", "--output", "--by", "--format")
-
-
-def command_for(results: Results, by: Level | None, extra: str = "") -> str:
-    """A command that makes rows like these at another ``--by`` level: from the recorded arguments, else from names."""
-    import shlex
-
+def command_for(results: Results, by: Level | None, **changed: str) -> str:
+    """A command that makes rows like these at another ``--by`` level, with some axes changed."""
     if by in _COMMANDS:
         return f"{_COMMANDS[by]} -o results.csv"
-    arguments = results.provenance.get("arguments")
-    words = [str(word) for word in arguments] if isinstance(arguments, list) else []
-    if words[:1] == ["sweep"]:
-        replaced = re.match(r"(--set \S+)=|(--\S+) ", extra)
-        options = [*_REPLACED, *(option for option in (replaced.groups() if replaced else ()) if option)]
-        kept = _without(words, [*options, "--policy"] if "profile.policy" in extra else options)
-    else:
-        kept = ["sweep"]
-        for option, name in (("-w", "workload"), ("-p", "profile")):
-            found = list(dict.fromkeys(texts(results, name))) if name in results.columns else []
-            kept += [word for value in found[:5] for word in (option, value)] if len(found) <= 5 else []
-    ending = [f"--by {by}"] if by else []
-    return " ".join(["foldsim", shlex.join(kept), *([extra] if extra else []), *ending, "-o results.csv"])
-
-
-def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Arguments without some options and their values; ``--set PATH`` is the option of that path only."""
-    kept: list[str] = []
-    i = 0
-    while i < len(words):
-        word, value = words[i], words[i + 1] if i + 1 < len(words) else ""
-        if word in options or f"{word} {value.split('=')[0]}" in options:
-            i += 2
-            continue
-        joined = word.replace("--set=", "--set ", 1)
-        if not joined.startswith(tuple(f"{option}=" for option in options)):
-            kept.append(word)
-        i += 1
-    return kept
+    return command_of(results, by=by or "", **changed)

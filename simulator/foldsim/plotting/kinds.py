@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 # The --set paths that a kind varies within a panel, and values for them.
 LEFT_CONTEXT = "workload.streaming.left_context_tokens"
-SET_LEFT_CONTEXT = f"--set {LEFT_CONTEXT}=0,32,64,128,256,512,1024"
+SET_LEFT_CONTEXT = f"{LEFT_CONTEXT}=0,32,64,128,256,512,1024"
 POLICY = "profile.policy"
-SET_POLICY = f"--set {POLICY}=race-to-idle,slowest-real-time"
+SET_POLICY = f"{POLICY}=race-to-idle,slowest-real-time"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PlotKind:
     paired : whether it needs the unfolded design of each folded one too.
     many : whether it takes any number of ``--set`` combinations.
     over : columns that vary within a panel.
-    varied : the column that must take several values, and the option that makes it.
+    varied : the column that must take several values, and the path=values to set.
     draw : makes the figure from checked rows.
     """
 
@@ -62,7 +62,7 @@ class PlotKind:
             return "foldsim tipping-point -o"
         words = [f"--by {self.by}"] if self.by else []
         words += ["--fold 1,2"] if self.folded else []
-        words += [f"{self.varied[1].split('=')[0]}=..."] if self.varied else []
+        words += [f"--set {self.varied[1].split('=')[0]}=..."] if self.varied else []
         return " ".join(words)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from foldsim.designs.changes import change
+from foldsim.errors import UserError
 from foldsim.plotting.rows import Panel, set_paths, texts
 from foldsim.schema.findings import InputError
-from foldsim.sweeps.provenance import ProvenanceError, load_input
 from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def roofs_of(results: Results, panel: Panel) -> Roofs:
     try:
         profile: Profile = _load(results, panel, "profile", panel.profile)
     except _FAILURES as error:
-        reason = str(error) if isinstance(error, ProvenanceError) else "its profile cannot be loaded"
+        reason = str(error) if isinstance(error, UserError) else "its profile cannot be loaded"
         return Roofs({}, {}, f"{panel.profile} without roofs: {reason}")
     spec = profile.spec
     points = {point.name: point.frequency_hz.value for point in spec.operating_points}
@@ -93,6 +92,9 @@ def _precision(results: Results, panel: Panel) -> str:
 
 def _load(results: Results, panel: Panel, kind: str, name: str) -> Any:
     """A profile or workload as it was when the rows were made, with the changed values of the panel's first row."""
+    from foldsim.designs.changes import change
+    from foldsim.sweeps.provenance import load_input
+
     loaded: Any = load_input(results, kind, name)
     for path in set_paths(results):
         if path.startswith(f"{kind}."):

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-import shlex
 from typing import Any
 
 import numpy as np
 
 from foldsim.report.errors import ReportError
 from foldsim.sweeps.columns import columns
+from foldsim.sweeps.commands import command_of
 from foldsim.sweeps.results import Results
 
 SIGNIFICANT_DIGITS = 7
 MAX_ROWS = 100_000
 
-# What always picks a design, and what is added, in this order, where these leave several rows.
+# Columns that always identify a design, and those added, in this order, if several rows remain.
 AXES = ("workload", "profile", "chunk_ms", "fold_factor")
 _MORE_AXES = (
-    "policy",
-    "operating_point",
-    "placement",
-    "compression",
-    "weight_bits",
-    "left_context_tokens",
-    "right_context_tokens",
-    "fold_scope",
-    "fold_layers",
-    "fold_heads",
+    *("policy", "operating_point", "placement", "compression", "weight_bits"),
+    *("left_context_tokens", "right_context_tokens", "fold_scope", "fold_layers", "fold_heads"),
 )
 NEEDED = (
     *AXES,
@@ -44,13 +36,13 @@ def check_rows(results: Results) -> None:
     if {"component", "op"} & set(results.columns):
         raise ReportError(
             "the report needs one row per design, and these are the rows of --by; make them with: "
-            + _whole_designs(results)
+            + command_of(results, by="")
         )
     missing = [name for name in NEEDED if name not in results.columns]
     if missing:
         raise ReportError(
             f"the report needs columns that these rows lack: {', '.join(missing)}; make them with: "
-            + _whole_designs(results)
+            + command_of(results, by="")
         )
     if not len(results):
         raise ReportError("there are no rows to report")
@@ -58,21 +50,6 @@ def check_rows(results: Results) -> None:
         raise ReportError(
             f"{len(results):,} rows; a page holds at most {MAX_ROWS:,}: sweep fewer values, or report some of them"
         )
-
-
-def _whole_designs(results: Results) -> str:
-    """The command that makes rows the report can use."""
-    arguments = [str(a) for a in results.provenance.get("arguments", [])]
-    kept: list[str] = []
-    skip = False
-    for argument in arguments:
-        if skip or argument.startswith(("--by=", "--output=", "--format=")):
-            skip = False
-        elif argument in ("--by", "-o", "--output", "--format"):
-            skip = True
-        else:
-            kept.append(argument)
-    return "foldsim " + shlex.join([*(kept or ["sweep"]), "-o", "results.csv"])
 
 
 def design_axes(results: Results) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -107,35 +106,6 @@ def _reference(kind: str, item: Workload | Profile) -> str:
 
 def _listed(values: Sequence[Any]) -> list[Any]:
     return list(values) if len(values) <= MOST_LISTED else [f"{len(values)} values"]
-
-
-def command_of(results: Results, **changed: str) -> str:
-    """A ``foldsim sweep`` that makes rows like these, with some axes changed (empty: not given).
-
-    ``sets`` is one ``path=values``, used in place of the values of that path.
-    """
-    given = {name: _texts(name, value) for name, value in results.provenance.get("space", {}).items()}
-    if path := changed.pop(SETS, ""):
-        kept = [text for text in given.get(SETS, []) if text.partition("=")[0] != path.partition("=")[0]]
-        given[SETS] = [*kept, path]
-    given |= {name: [value] if value else [] for name, value in changed.items()}
-    words = [word for name in AXES for text in given.get(name, []) for word in (AXES[name].option, text)]
-    return f"foldsim sweep {shlex.join(words)} -o results.csv".replace("  ", " ")
-
-
-def _texts(name: str, value: Any) -> list[str]:
-    """Values of an axis as the command line takes them, one text for each time the option is given."""
-    if name == SETS:
-        return [f"{path}={','.join(map(_text, values))}" for path, values in value.items()]
-    if name in ("chunk_ms", "fold"):
-        return [",".join(map(_text, value))]
-    return [_text(item) for item in (value if isinstance(value, list) else [value])]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def inputs_of(results: Results) -> Mapping[tuple[str, str], dict[str, Any]]:
