@@ -213,9 +213,7 @@ class Points:
         spec = workload or design.spec
         tokens = np.round(self.chunk_ms / spec.token_ms)
         lowered = lower(spec, tokens, self.fold_factor, design.folding, left_context_tokens)
-        recogniser = lowered.recogniser
-        unit = design.profile.unit_of(recogniser.component_names)[recogniser.ops.component]
-        return replace(lowered, recogniser=replace(recogniser, ops=replace(recogniser.ops, unit=unit)))
+        return assigned(lowered, design.profile)
 
     def evaluate(self, lowered: Lowered, bands: Bands) -> Evaluation:
         """All results of lowered points on hardware with its ranges."""
@@ -235,3 +233,10 @@ class Points:
             if recogniser.component_names[component] in names and not recogniser.group_is_state[group]
         )
         return design.policy, "pinned" if names else design.placement, pinned
+
+
+def assigned(lowered: Lowered, profile: Profile) -> Lowered:
+    """Lowered points with each op on the compute unit of a profile that runs its component."""
+    recogniser = lowered.recogniser
+    unit = profile.unit_of(recogniser.component_names)[recogniser.ops.component]
+    return replace(lowered, recogniser=replace(recogniser, ops=replace(recogniser.ops, unit=unit)))
