@@ -73,9 +73,6 @@ BARE = {
     "kernels": "", "params": "", "macs": "", "invocations_per_chunk": "", "macs_per_chunk": "", "wakes": "",
     # elements of vector work, by kind
     "vector": "",
-    # the axes of curves: rows, and shares or factors
-    "efficiency_rows": "", "efficiency_values": "", "attention_rows": "", "attention_values": "",
-    "stream_values": "", "stream_rows": "",
     # flags as numbers, and shares of a set that lie outside a level
     "input_outside": "", "output_outside": "", "activation_outside": "",
     # bytes by direction: of Traffic and of TileTraffic

@@ -171,7 +171,7 @@ def test_waking_is_part_of_the_latency(make):
 
 def test_an_unknown_policy_is_refused(make):
     recogniser, bands = timed(make, three_points(make), 80e6)
-    with pytest.raises(ValueError, match="unknown policy"):
+    with pytest.raises(ValueError, match=r"policy .* not found; allowed: race-to-idle, slowest-real-time, p0"):
         evaluate(recogniser, bands, "as-fast-as-possible")
 
 
@@ -246,6 +246,9 @@ def test_stack_and_take_rebuild_records(make):
         stack([a, make.level(is_cache=True)])
     with pytest.raises(ValueError, match="structure"):
         stack([make.hardware(levels=[a]), make.hardware(levels=[a, b])])
+    for units in ([make.unit(), make.unit(call_s=1.0)], [make.unit(call_s=1.0), make.unit()]):
+        with pytest.raises(ValueError, match="structure"):
+            stack(units)
     assert map_numbers(lambda numbers: numbers[0] * 2, [a]).capacity_bytes == 2.0
 
 

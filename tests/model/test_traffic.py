@@ -234,7 +234,7 @@ def swept(make, capacity_bytes, columns, **row):
     product = make.Row(100, 64, 10, group=0, input_outside=1, output_outside=1, **row)
     recogniser = make.recogniser([product], [make.Group(640)])
     levels = [make.level(capacity_bytes=capacity_bytes), make.dram()]
-    unit = make.unit(columns_per_pass_count=(columns,))
+    unit = make.unit(columns_per_pass_count=columns)
     flows = traffic(recogniser.ops, place(recogniser, levels, "dram"), [unit], levels)
     return flows.inward[1][0, 0], flows.outward[1][0, 0]
 
@@ -252,7 +252,7 @@ def test_only_the_units_whose_library_does_not_tile_sweep(make):
     rows = [make.Row(100, 64, 10, group=0, unit=unit, input_outside=1) for unit in (0, 1)]
     recogniser = make.recogniser(rows, [make.Group(640)])
     levels = [make.level(capacity_bytes=6000), make.dram()]
-    units = [make.unit(), make.unit(columns_per_pass_count=(2.0,))]
+    units = [make.unit(), make.unit(columns_per_pass_count=2.0)]
     inward = traffic(recogniser.ops, place(recogniser, levels, "dram"), units, levels).inward[1]
     assert [float(x) for x in inward[:, 0]] == [6400 + 640, 5 * 6400 + 640]
 
@@ -261,7 +261,7 @@ def test_columns_per_pass_may_differ_between_design_points(make):
     row = make.Row(100, 64, 10, group=0, input_outside=1)
     recogniser = make.recogniser([row], [make.Group(640)], chunk_s=(1.0, 1.0))
     levels = [make.level(capacity_bytes=3000), make.dram()]
-    unit = make.unit(columns_per_pass_count=(np.array([1.0, 5.0]),))
+    unit = make.unit(columns_per_pass_count=np.array([1.0, 5.0]))
     flows = traffic(recogniser.ops, place(recogniser, levels, "dram"), [unit], levels)
     assert flows.inward[1][0].tolist() == [10 * 6400 + 640, 2 * 6400 + 640]
 
