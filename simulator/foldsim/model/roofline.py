@@ -12,7 +12,6 @@ from foldsim.model.records import (
     OP_CLASSES,
     VECTOR_KINDS,
     BoolArray,
-    EfficiencyCurve,
     FloatArray,
     LevelParams,
     Number,
@@ -141,22 +140,18 @@ def efficiency(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     if ops.channelwise.any():
         channelwise = per_op([unit.channelwise_efficiency_ratio for unit in units], unit_index, n_points)
         flat = flat * np.where(ops.channelwise[:, None], channelwise, 1.0)
-    curves = [(unit.efficiency, _attention_curve(unit)) for unit in units]
-    if not any(linear or attention for linear, attention in curves):
+    attention_curves = [unit.attention and unit.attention.efficiency for unit in units]
+    if not any(attention_curves) and not any(unit.efficiency for unit in units):
         return flat
     shape = np.ones((rows, n_points))
     log_m = np.log2(np.maximum(ops.m, 1.0))
-    for index, (linear, attention) in enumerate(curves):
-        for curve, is_linear in ((linear, True), (attention, False)):
+    for index, (unit, attention) in enumerate(zip(units, attention_curves, strict=True)):
+        on_unit = unit_index == index
+        own = on_unit if attention is None else on_unit & ops.second_is_weight
+        for curve, chosen in ((unit.efficiency, own), (attention, on_unit & ~ops.second_is_weight)):
             if curve is not None:
-                chosen = (unit_index == index) & (ops.second_is_weight == is_linear)
                 shape[chosen] = _interpolate(log_m[chosen], curve.rows_count, curve.efficiency_ratio)
     return flat * shape
-
-
-def _attention_curve(unit: UnitParams) -> EfficiencyCurve | None:
-    """Efficiency curve of products of activations."""
-    return (unit.attention and unit.attention.efficiency) or unit.efficiency
 
 
 def _interpolate(log_x: FloatArray, xs: Sequence[Number], ys: Sequence[Number]) -> FloatArray:
