@@ -26,7 +26,7 @@ BENCH_SCRIPT := benchmarks/run.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep test lint types docs gallery bench clean
+.PHONY: help sweep test lint types mutants docs gallery bench clean
 
 help: ## list these targets
 	@echo 'make TARGET [ARGS="..."] [PYTHON=/path/to/python3]'
@@ -46,6 +46,9 @@ lint: $(DEV) ## ruff check, ruff format --check and the import contracts
 types: $(DEV) ## mypy (strict) and pyright
 	@$(run_mypy)
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+mutants: $(DEV) ## change the code of the model a little, and count the changes that tests detect
+	@$(call run_script,tools/mutants.py)
 
 docs: $(DEV) ## make the generated pages of docs/
 	@$(call run_script,$(DOCS_SCRIPT))

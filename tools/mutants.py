@@ -6,7 +6,7 @@ mutmut 3 replaces functions by trampolines, which changes the signatures that te
 cosmic-ray edits the working tree in place and starts a new interpreter per mutant; neither draws a seeded sample. Here
 each mutant is compiled in a forked process that has already imported the heavy dependencies, and no file is changed.
 
-Survivors that no test can kill are listed with a reason in tools/mutants_equivalent.toml and not counted.
+Mutants that change no result are listed with a reason in tools/mutants_equivalent.toml and not counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: a fork copies no 
 
 import argparse
 import ast
-import difflib
 import importlib.machinery
 import importlib.util
 import random
@@ -25,6 +24,7 @@ import signal
 import sys
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +40,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "simulator" / "foldsim"
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
 
-# Modules below simulator/foldsim and the tests that must detect a change in them, in the order they run.
+# Modules below simulator/foldsim and the tests that must detect a change in them, in the order they run, after the test
+# file of the module's own name in the folder of the first.
 TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("model/tiling.py", ("model/test_tiling.py", "model/test_tile_room.py", "model/test_traffic.py")),
     ("model/*.py", ("model", "test_units.py", "hardware/test_power_law.py")),
     ("workload/attention/*.py", ("workload/test_attention_vectors.py", "workload/test_layers.py", "workload")),
     ("workload/layers/*.py", ("workload/test_layers.py", "workload")),
@@ -52,15 +52,18 @@ TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 TIMEOUT_RATIO, TIMEOUT_S = 3.0, 10.0  # of the unchanged tests, and on top
 ADDRESS_SPACE_BYTES = 16 * 1024**3
 IMPORTED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of hypothesis, which is imported before pytest runs
+UNCHANGED = (ast.Raise, ast.Assert, ast.Import, ast.ImportFrom)
+UNCHANGED_FIELDS = ("annotation", "returns", "decorator_list")
+CONTEXT = 60  # characters printed on each side of a change
 SURVIVED, KILLED, TIMED_OUT = "survived", "killed", "timed out"
 
-OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
+OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.Mult,
     ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.And: ast.Or, ast.Or: ast.And,
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }  # fmt: skip
-OPPOSITES: dict[type[ast.AST], type[ast.AST]] = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt}
+OPPOSITES: dict[type, type] = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt}
 FUNCTIONS = {"minimum": "maximum", "min": "max", "argmin": "argmax", "ceil": "floor", "any": "all", "zeros": "ones"}
 FUNCTIONS |= {other: name for name, other in FUNCTIONS.items()}
 
@@ -73,34 +76,30 @@ class Mutant:
     line: int
     tree: ast.Module
     statement: ast.stmt
-    holder: ast.AST | list[Any]
-    field: str | int
+    holder: Any  # list, or attributes of a node, that contains the node
+    key: Any  # its index or name there
     replacement: ast.AST
 
     def swap(self, node: Any) -> Any:
         """Put ``node`` in place; returns the node that was there."""
-        if isinstance(self.holder, list):
-            before, self.holder[int(self.field)] = self.holder[int(self.field)], node
-        else:
-            before = getattr(self.holder, str(self.field))
-            setattr(self.holder, str(self.field), node)
+        before, self.holder[self.key] = self.holder[self.key], node
         return before
 
-    def __str__(self) -> str:
-        changes = (
-            f"  {sign} {line}" for sign, text in zip("-+", self.lines(), strict=True) for line in text.splitlines()
-        )
-        return "\n".join((f"simulator/foldsim/{self.file}:{self.line}", *changes))
-
-    def lines(self) -> tuple[str, str]:
-        """The changed lines of the statement, before and after, without indentation."""
-        before = ast.unparse(self.statement).splitlines()
+    def change(self) -> tuple[str, str]:
+        """The changed part of the statement before and after, with some text around it."""
+        before = " ".join(ast.unparse(self.statement).split())
         original = self.swap(self.replacement)
-        after = ast.unparse(self.statement).splitlines()
+        after = " ".join(ast.unparse(self.statement).split())
         self.swap(original)
-        changed = [x for x in difflib.ndiff(before, after) if x[0] in "-+"]
-        old, new = ([x[2:].strip() for x in changed if x[0] == sign] for sign in "-+")
-        return "\n".join(old), "\n".join(new)
+        start = _common(before, after)
+        end = _common(before[start:][::-1], after[start:][::-1])
+        first = max(0, start - CONTEXT)
+        return before[first : len(before) - end + CONTEXT], after[first : len(after) - end + CONTEXT]
+
+
+def _common(some: str, other: str) -> int:
+    """Length of the common prefix."""
+    return next((i for i, (a, b) in enumerate(zip(some, other, strict=False)) if a != b), min(len(some), len(other)))
 
 
 def replacements(node: ast.AST) -> Iterator[ast.AST]:
@@ -122,9 +121,8 @@ def replacements(node: ast.AST) -> Iterator[ast.AST]:
         yield _with(node, args=[node.args[0], node.args[2], node.args[1]])
     elif isinstance(node, ast.If | ast.IfExp | ast.While) and not isinstance(node.test, ast.UnaryOp):
         yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
-    elif isinstance(node, ast.AugAssign | ast.Continue) or isinstance(getattr(node, "value", None), ast.Call):
-        if isinstance(node, ast.AugAssign | ast.Continue | ast.Expr):
-            yield ast.Pass()
+    elif isinstance(node, ast.AugAssign | ast.Continue):
+        yield ast.Pass()
 
 
 def _of_operation(node: ast.BinOp | ast.BoolOp) -> Iterator[ast.AST]:
@@ -162,49 +160,39 @@ def mutants(path: Path) -> list[Mutant]:
 
     def visit(node: ast.AST, statement: ast.stmt | None) -> None:
         for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "decorator_list"):
-                continue
-            children = value if isinstance(value, list) else [value]
-            for index, child in enumerate(children):
-                if not isinstance(child, ast.AST) or isinstance(child, ast.Raise | ast.Assert | ast.ImportFrom):
-                    continue
-                if isinstance(child, ast.keyword) and child.arg == "strict":
+            holder, keys = (value, range(len(value))) if isinstance(value, list) else (vars(node), [name])
+            for key in keys if name not in UNCHANGED_FIELDS else ():
+                child = holder[key]
+                if (
+                    not isinstance(child, ast.AST)
+                    or isinstance(child, UNCHANGED)
+                    or getattr(child, "arg", "") == "strict"
+                ):
                     continue
                 inside = child if isinstance(child, ast.stmt) else statement
-                holder, field = (value, index) if isinstance(value, list) else (node, name)
                 if inside is not None:
-                    # A replaced statement is shown as part of the one around it.
-                    shown = statement if child is inside and statement is not None else inside
+                    shown = statement or inside  # a replaced statement is shown as part of the one around it
                     line = getattr(child, "lineno", inside.lineno)
-                    found.extend(Mutant(file, line, tree, shown, holder, field, new) for new in replacements(child))
+                    found.extend(Mutant(file, line, tree, shown, holder, key, new) for new in replacements(child))
                 visit(child, inside)
 
     visit(tree, None)
     return found
 
 
-class _Loader(importlib.machinery.SourceFileLoader):
-    """Loads one module from a syntax tree instead of its file."""
-
-    tree: ast.Module
-
-    def get_code(self, fullname: str) -> Any:
-        return compile(ast.fix_missing_locations(self.tree), self.path, "exec")
-
-
-class _Finder:
-    """Finds the changed module before the import system does."""
+class _MutantLoader(importlib.machinery.SourceFileLoader):
+    """Finds and loads one module from a syntax tree instead of its file."""
 
     def __init__(self, path: Path, tree: ast.Module) -> None:
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        self.name = ".".join(part for part in parts if part != "__init__")
-        self.loader = _Loader(self.name, str(path))
-        self.loader.tree = tree
+        super().__init__(".".join(part for part in parts if part != "__init__"), str(path))
+        self.tree = tree
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
-        if name != self.name:
-            return None
-        return importlib.util.spec_from_file_location(name, self.loader.path, loader=self.loader)
+        return importlib.util.spec_from_file_location(name, self.path, loader=self) if name == self.name else None
+
+    def get_code(self, fullname: str) -> Any:
+        return compile(ast.fix_missing_locations(self.tree), self.path, "exec")
 
 
 def run_tests(paths: Sequence[str], mutant: Mutant | None, timeout_s: float) -> str:
@@ -231,7 +219,7 @@ def _child(paths: Sequence[str], mutant: Mutant | None, timeout_s: float) -> int
         os.dup2(null, stream)
     if mutant is not None:
         mutant.swap(mutant.replacement)
-        sys.meta_path.insert(0, _Finder(PACKAGE / mutant.file, mutant.tree))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _MutantLoader(PACKAGE / mutant.file, mutant.tree))
     # No shrinking: the first example that fails is enough.
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
     hypothesis.settings.register_profile("mutants", deadline=None, derandomize=True, database=None, phases=phases)
@@ -239,65 +227,61 @@ def _child(paths: Sequence[str], mutant: Mutant | None, timeout_s: float) -> int
 
 
 def tests_of(path: Path) -> tuple[str, ...]:
-    """Test files of a module, its own first."""
-    for pattern, tests in TESTS:
-        if path.relative_to(PACKAGE).match(pattern):
-            own = f"{tests[0].split('/')[0]}/test_{path.stem}.py"
-            names = dict.fromkeys((own, *tests))
-            return tuple(f"tests/{name}" for name in names if (ROOT / "tests" / name).exists())
-    return ()
+    """Tests of the first row of the table that matches a module; () if none does."""
+    return next((tests for pattern, tests in TESTS if path.relative_to(PACKAGE).match(pattern)), ())
 
 
-def equivalent(mutant: Mutant, listed: Sequence[dict[str, str]]) -> bool:
-    """Whether a mutant is on the list of those that change no result."""
-    old, new = mutant.lines()
-    return any((entry["file"], entry["line"], entry["mutant"]) == (mutant.file, old, new) for entry in listed)
+def own_first(path: Path, tests: Sequence[str]) -> list[str]:
+    """Paths of tests in the order to run: the test file named as the module, then the others."""
+    own = f"{tests[0].split('/')[0]}/test_{path.stem}.py"
+    return [f"tests/{name}" for name in dict.fromkeys((own, *tests)) if (ROOT / "tests" / name).exists()]
 
 
-def main() -> int:
-    """Run a sample of mutants, and report those that survived."""
+def run_all(chosen: Sequence[Mutant]) -> Counter[str]:
+    """Number of mutants by result; survivors are printed as they are found."""
+    results: Counter[str] = Counter()
+    timeouts_s: dict[tuple[str, ...], float] = {}
+    for mutant in chosen:
+        path = PACKAGE / mutant.file
+        tests = own_first(path, tests_of(path))
+        if tests_of(path) not in timeouts_s:
+            start = time.monotonic()
+            if run_tests(tests, None, 3600.0) != SURVIVED:
+                sys.exit(f"the unchanged {mutant.file} fails {' '.join(tests)}")
+            timeouts_s[tests_of(path)] = TIMEOUT_RATIO * (time.monotonic() - start) + TIMEOUT_S
+        result = run_tests(tests, mutant, timeouts_s[tests_of(path)])
+        results[result] += 1
+        if result == SURVIVED:
+            print(f"simulator/foldsim/{mutant.file}:{mutant.line}", *mutant.change(), sep="\n  ", flush=True)
+    return results
+
+
+def main() -> None:
+    """Run a sample of mutants and report the survivors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--module", default="*", metavar="GLOB", help="modules below simulator/foldsim: 'model/*'")
     parser.add_argument("--sample", type=int, default=50, metavar="N", help="mutants to run (default 50; 0: all)")
-    parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="seed of the sample (default 1)")
     args = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT / "simulator"))
-    paths = [p for p in sorted(PACKAGE.rglob("*.py")) if tests_of(p) and _matches(p, args.module)]
+    paths = [p for p in sorted(PACKAGE.rglob("*.py")) if tests_of(p) and p.relative_to(PACKAGE).match(args.module)]
     if not paths:
-        print(f"no module matches {args.module!r}; the table in {Path(__file__).name} lists those with tests")
-        return 2
+        sys.exit(f"no module matches {args.module!r}; allowed: {', '.join(pattern for pattern, _ in TESTS)}")
     every = [mutant for path in paths for mutant in mutants(path)]
     random.Random(args.seed).shuffle(every)
-    listed = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get("equivalent", [])
-    counted = [m for m in every[: args.sample or None] if not equivalent(m, listed)]
-    left_out = min(len(every), args.sample or len(every)) - len(counted)
-    timeouts: dict[tuple[str, ...], float] = {}
-    results: dict[str, list[Mutant]] = {SURVIVED: [], KILLED: [], TIMED_OUT: []}
-    for mutant in counted:
-        tests = tests_of(PACKAGE / mutant.file)
-        if tests not in timeouts:
-            start = time.monotonic()
-            if run_tests(tests, None, 3600.0) != SURVIVED:
-                print(f"the unchanged {mutant.file} fails {' '.join(tests)}")
-                return 1
-            timeouts[tests] = TIMEOUT_RATIO * (time.monotonic() - start) + TIMEOUT_S
-        result = run_tests(tests, mutant, timeouts[tests])
-        results[result].append(mutant)
-        if result == SURVIVED:
-            print(mutant, flush=True)
-    dead = len(results[KILLED]) + len(results[TIMED_OUT])
+    entries = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]
+    equivalent = {(entry["file"], entry["before"], entry["after"]) for entry in entries}
+    sampled = every[: args.sample or None]
+    counted = [mutant for mutant in sampled if (mutant.file, *mutant.change()) not in equivalent]
+    results = run_all(counted)
+    killed = len(counted) - results[SURVIVED]
     print(
-        f"{len(counted)} of {len(every)} mutants (seed {args.seed}), {left_out} equivalent left out: "
-        f"{dead} killed ({len(results[TIMED_OUT])} by the time limit), {len(results[SURVIVED])} survived, "
-        f"{dead / max(len(counted), 1):.1%} killed"
+        f"{len(sampled)} of {len(every)} mutants sampled (seed {args.seed}), {len(sampled) - len(counted)} equivalent; "
+        f"{killed} killed ({results[TIMED_OUT]} by the time limit), {results[SURVIVED]} survived: "
+        f"{killed / max(len(counted), 1):.1%} killed"
     )
-    return 0
-
-
-def _matches(path: Path, pattern: str) -> bool:
-    return path.relative_to(PACKAGE).match(pattern)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
