@@ -227,6 +227,7 @@ def test_a_recogniser_may_keep_nothing(make):
     """No weights and no state anywhere, as in a bare product of activations: nothing crosses."""
     row = make.Row(4, 8, 16, second_is_weight=False)
     assert across(make, row, [make.level(), make.dram()], []) == (0, 0)
+    assert across(make, make.Row(table_bytes=7, state_read_bytes=5), [make.level(), make.dram()], []) == (0, 0)
 
 
 def swept(make, capacity_bytes, columns, **row):
