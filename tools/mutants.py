@@ -149,7 +149,7 @@ def _of_constant(value: object) -> Iterator[ast.AST]:
 
 
 def _with(node: ast.AST, **changes: Any) -> ast.AST:
-    return type(node)(**{**{name: getattr(node, name) for name in node._fields}, **changes})
+    return type(node)(**(dict(ast.iter_fields(node)) | changes))
 
 
 def mutants(path: Path) -> list[Mutant]:

@@ -1,5 +1,4 @@
-"""Hand-made records for the model: everything is neutral (free, instant, empty) unless a test says
-otherwise."""
+"""Hand-made records for the model: everything is neutral (free, instant, empty) unless a test sets it."""
 
 from __future__ import annotations
 
@@ -67,7 +66,7 @@ class Row:
 
 @dataclass
 class Group:
-    """Persistent tensors of a component; read whole in every invocation unless said otherwise."""
+    """Persistent tensors of a component; read whole in every invocation unless set otherwise."""
 
     stored: Any
     read: Any = None  # bytes read and written by one invocation

@@ -251,7 +251,7 @@ def test_two_units_keep_their_terms_apart(make):
 
 
 def test_terms_of_one_cause_are_added_up(make):
-    """Leakage busy and asleep move together; reads, writes and kinds of work stand alone. Nothing is lost."""
+    """Leakage busy and asleep move together; reads, writes and kinds of work are independent. Nothing is lost."""
     hardware = chip(make)
     terms = busy_terms(DONE, hardware, AT_REFERENCE) + idle_terms(one(0.1), one(1e-3), one(2), hardware, AT_REFERENCE)
     stacked = stack_by_cause(terms, (1,))

@@ -38,7 +38,7 @@ def test_ten_layers_end_to_end(make):
     DRAM: 10 x 6144 = 61,440 B, 3.84 us, 4.9152 uJ. SRAM: read by the array 10 x (3 x 256 + 6144) = 69,120 B,
     filled and written 10 x (6144 + 384) = 65,280 B, 0.2688 uJ; its port passes 72,960 B in 1.14 us. Array: 10 x
     192 cycles = 1.92 us; 245,760 MACs, 0.073728 uJ. Each layer takes its largest term, DRAM's 0.384 us. Asleep
-    996.16 us at 3 mW: 2.98848 uJ. In all 8.246208 uJ in 1 ms.
+    996.16 us at 3 mW: 2.98848 uJ. In total 8.246208 uJ in 1 ms.
     """
     result = evaluate(product(make), make.bands(chip(make)), placement_policy="dram")
     assert result.dram_bytes_per_chunk[0] == 61_440

@@ -47,7 +47,7 @@ def test_a_gap_as_long_as_waking_is_not_slept_in():
 
 
 def test_the_period_is_always_spent_once():
-    """Waking + work + sleep + waiting awake = the chunk wherever the work fits in it; never both of the
+    """Waking + work + sleep + waiting awake = the chunk if the work fits in it; never both of the
     last."""
     busy = np.linspace(0.0, 0.16, 1001)
     p = schedule(busy, np.full(busy.shape, 0.16), 0.003)
@@ -81,7 +81,7 @@ def test_average_power_of_one_chunk(make):
     """10 ms of work in 160 ms, 1 ms of waking, 149 ms asleep.
 
     MACs 300 uJ; SRAM 100 uJ; DRAM 3200 uJ; busy 10 ms x (30 + 8 + 80) mW = 1180 uJ static and 225 uJ of DRAM
-    background; asleep 149 ms x (2 + 3 + 1.6) mW = 983.4 uJ and 193.7 uJ of self-refresh; waking 100 uJ. In all
+    background; asleep 149 ms x (2 + 3 + 1.6) mW = 983.4 uJ and 193.7 uJ of self-refresh; waking 100 uJ. In total
     6282.1 uJ per 0.16 s.
     """
     p = worked(make, 0.010)

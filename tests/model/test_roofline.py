@@ -143,7 +143,7 @@ def test_overlap_goes_from_the_largest_term_to_the_sum(make, overlap, micro):
 
 
 def test_at_half_the_clock_core_terms_double_and_dram_does_not(make):
-    """12 + 6 + 2 + 10 in all, dispatch 4: largest 12, others 18."""
+    """12 + 6 + 2 + 10 in total, dispatch 4: largest 12, others 18."""
     slow = spent(make, 0.0, 0.5)
     assert slow.total_s[0, 0] == pytest.approx(34e-6, rel=1e-12)
     assert slow.level_s[0][0, 0] == pytest.approx(2e-6, rel=1e-12)
@@ -248,7 +248,7 @@ def test_rearranging_takes_time_where_it_is_priced(make):
 
 
 def test_vector_work_may_have_its_own_path_to_the_outermost_level(make):
-    """2e9 bytes at 1e9 bytes/s and half of it reached: 4 s; at a quarter of that rate 16 s. Products keep theirs."""
+    """2e9 bytes at 1e9 bytes/s and half of it reached: 4 s; at a quarter of that rate 16 s. Products keep the full rate."""
     levels = [make.level(), make.dram(bandwidth_bytes_per_s=1e9, bandwidth_efficiency_ratio=0.5)]
     rows = [make.Row(1, 1, 1), make.Row(input_bytes=2e9)]
     none, bytes_each = np.zeros((2, 1)), np.full((2, 1), 2e9)

@@ -148,7 +148,7 @@ def test_what_lives_in_the_level_leaves_less_room_for_serial_weights(make, resid
 def test_activations_that_pass_a_cache_by_take_no_room_in_it(make):
     """20,000 live bytes do not fit a cache of 16,000, so none stay; the 10,000 of serial weights do.
 
-    2 x 100 bytes of inputs and of results cross besides.
+    2 x 100 bytes of inputs and of results cross in addition.
     """
     row = make.Row(1, 100, 100, steps=2, group=0, live_bytes=2e4)
     levels = [make.level(capacity_bytes=1.6e4, is_cache=True), make.dram()]
@@ -244,7 +244,7 @@ def test_a_library_that_does_not_tile_reads_its_inputs_in_every_pass(make):
     """Inputs 6,400, one column of weights 64 and of sums 400: all fit in 6,864 bytes, else a pass per column."""
     assert swept(make, 6864, 1.0) == (6400 + 640, 1000)
     assert swept(make, 6863, 1.0) == (10 * 6400 + 640, 1000)
-    # Four columns at once: three passes, the last of two columns.
+    # Four columns per pass: three passes, the last of two columns.
     assert swept(make, 4000, 4.0) == (3 * 6400 + 640, 1000)
 
 
