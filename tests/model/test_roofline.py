@@ -248,7 +248,7 @@ def test_rearranging_takes_time_where_it_is_priced(make):
 
 
 def test_vector_work_may_have_its_own_path_to_the_outermost_level(make):
-    """2e9 bytes at 1e9 bytes/s and half of it reached: 4 s; at a quarter of that rate 16 s. Products keep the full rate."""
+    """2e9 bytes at half of 1e9 bytes/s: 4 s; at a quarter of that rate 16 s. Products keep the full rate."""
     levels = [make.level(), make.dram(bandwidth_bytes_per_s=1e9, bandwidth_efficiency_ratio=0.5)]
     rows = [make.Row(1, 1, 1), make.Row(input_bytes=2e9)]
     none, bytes_each = np.zeros((2, 1)), np.full((2, 1), 2e9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -301,3 +303,12 @@ def test_weights_read_in_place_pass_the_levels_between(make):
     ]
     through = traffic(recogniser.ops, place(recogniser, copied, "dram"), [make.unit()], copied)
     assert through.inward[1][0, 0] == flows.inward[1][0, 0] + 6144 + 7
+
+
+def test_counts_that_do_not_vary_serve_units_that_do(make):
+    """An op table of one column at two design points: weights pass thrice with two rows in registers, once with 64."""
+    ops = make.ops([make.Row(5, 64, 96, table_bytes=7)])
+    ops = replace(ops, live_bytes=np.zeros((1, 2)))
+    inward, outward = port_traffic(ops, [make.unit(unroll_n_count=96.0, register_rows_count=np.array([2.0, 64.0]))])
+    assert inward.tolist() == [[320 + 3 * 6144 + 7, 320 + 6144 + 7]]
+    assert outward.tolist() == [[480, 480]]
