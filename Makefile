@@ -33,7 +33,7 @@ OLDEST_TESTS := tests/schema tests/model/test_evaluate.py tests/cli/test_sweep.p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep test test-oldest lint types docs site gallery bench clean
+.PHONY: help sweep test test-oldest lint types mutants docs site gallery bench clean
 
 help: ## list these targets
 	@echo 'make TARGET [ARGS="..."] [PYTHON=/path/to/python3]'
@@ -56,6 +56,9 @@ lint: $(DEV) ## ruff check, ruff format --check and the import contracts
 types: $(DEV) ## mypy (strict) and pyright
 	@$(run_mypy)
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+mutants: $(DEV) ## change the code of the model a little, and count the changes that tests detect
+	@$(call run_script,tools/mutants.py)
 
 docs: $(DEV) ## make the generated pages of docs/
 	@$(call run_script,$(DOCS_SCRIPT))

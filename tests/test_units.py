@@ -1,8 +1,8 @@
 """Units: names end in them, constants convert them, and the model obeys them.
 
 The last part is dimensional analysis by experiment: every input of the model is expressed in other units of
-time, energy, information and voltage, as its name says; every output must then come out in those units, as its
-name says.
+time, energy, information and voltage, by the unit in its name; every output must then have those units, by the unit
+in its name.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ SUFFIXES = {
     "ratio": "",
     "count": "",
 }
-# The node only says which energies of a profile are plausible.
+# The node only determines which energies of a profile are plausible.
 NEVER_IN_THE_MODEL = {"nm"}
 # A unit followed by what it is counted over.
 COMPOUND = {
@@ -73,9 +73,6 @@ BARE = {
     "kernels": "", "params": "", "macs": "", "invocations_per_chunk": "", "macs_per_chunk": "", "wakes": "",
     # elements of vector work, by kind
     "vector": "",
-    # the axes of curves: rows, and shares or factors
-    "efficiency_rows": "", "efficiency_values": "", "attention_rows": "", "attention_values": "",
-    "stream_values": "", "stream_rows": "",
     # flags as numbers, and shares of a set that lie outside a level
     "input_outside": "", "output_outside": "", "activation_outside": "",
     # bytes by direction: of Traffic and of TileTraffic
@@ -92,7 +89,7 @@ NUMERIC = ("Number", "FloatArray", "float", "tuple[FloatArray", "tuple[Number", 
 
 @cache
 def unit_in(name: str) -> pint.Unit | None:
-    """Unit that a name says, by its longest suffix."""
+    """Unit in a name, by its longest suffix."""
     for table in (COMPOUND, SUFFIXES):
         for suffix in sorted(table, key=len, reverse=True):
             if name == suffix or name.endswith("_" + suffix):

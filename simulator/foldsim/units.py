@@ -43,13 +43,13 @@ UNIT_SUFFIXES: Final[dict[str, str]] = {
     "nm": "nanometres",
     "tokens": "tokens",
     "frames": "feature frames",
-    "ratio": "a fraction between 0 and 1 unless said otherwise",
-    "count": "a number of things",
+    "ratio": "a fraction between 0 and 1 unless stated otherwise",
+    "count": "a count",
 }
 
 
 def unit_of(name: str) -> str | None:
-    """Return the unit a name ends in, in words, or None when the name carries no known unit.
+    """Return the unit that a name ends in, in words, or None if the name has no unit suffix.
 
     >>> unit_of("read_pj_per_byte")
     'picojoules per byte'

@@ -188,7 +188,8 @@ def test_only_the_first_unit_takes_measured_power(files):
     """A second law follows its own slope: 300 uW/MHz/V^2 x 1000 MHz x 0.8^2 = 192 mW."""
     hardware = files.load("measured.yaml", MEASURED).bands("int8").nominal
     first = hardware.units[0]
-    second = replace(first, name="second", clock_hz=1e9, law_dynamic_uw_per_mhz_v2=300.0, law_activity_ratio=1.0)
+    law = replace(first.power_law, dynamic_uw_per_mhz_v2=300.0, activity_ratio=1.0)
+    second = replace(first, name="second", clock_hz=1e9, power_law=law)
     one, none = np.ones(1), np.zeros(1)
     work = Activity((none, none), ((none,) * 4,) * 2, (one, one), (one, one), (none,) * 4, (none,) * 4, one)
     supply = Supply(1.0, 0.8, 1.0, np.array([np.nan]), np.array([800.0]))

@@ -11,14 +11,14 @@ import pytest
 
 from foldsim.designs.changes import SetError, change
 from foldsim.hardware.profile import profile_findings
-from foldsim.model.records import Hardware, LevelParams, PointParams, SystemParams, UnitParams
+from foldsim.model.records import Hardware, LevelParams, PointParams, PowerLawParams, SystemParams, UnitParams
 from foldsim.schema import InputError
 from foldsim.schema.quantity import quantities
 
 # Fields of the model's records that hold energies or powers; every other number sets time, size or the operating point.
 ENERGY_FIELDS = {
-    UnitParams: {"energy_pj_per_mac", "vector_pj", "static_mw", "idle_mw", "law_static_mw", "law_dynamic_uw_per_mhz_v2",
-                 "law_activity_ratio", "law_stalled_ratio"},
+    UnitParams: {"energy_pj_per_mac", "vector_pj", "static_mw", "idle_mw"},
+    PowerLawParams: {"static_mw", "dynamic_uw_per_mhz_v2", "activity_ratio", "stalled_ratio"},
     LevelParams: {"read_pj_per_byte", "write_pj_per_byte", "static_mw", "retention_mw", "background_active_mw",
                   "background_idle_mw"},
     SystemParams: {"idle_mw", "busy_mw", "wake_uj"},
@@ -29,7 +29,8 @@ ENERGY_FIELDS = {
 
 def records_of(hardware):
     """Every record of a chip."""
-    return [*hardware.units, *hardware.levels, hardware.system, *hardware.points]
+    laws = [unit.power_law for unit in hardware.units if unit.power_law]
+    return [*hardware.units, *laws, *hardware.levels, hardware.system, *hardware.points]
 
 
 def precisions(profile):
@@ -136,13 +137,14 @@ def test_the_chip_takes_less_asleep_than_at_work(shipped_profile):
         asleep = (
             system.idle_mw + sum(x.idle_mw for x in units) + sum(x.retention_mw + x.background_idle_mw for x in levels)
         )
-        busy = system.busy_mw + sum(x.static_mw + x.law_static_mw for x in units)
+        busy = system.busy_mw + sum(x.static_mw + (x.power_law.static_mw if x.power_law else 0.0) for x in units)
         busy += sum(x.static_mw + x.background_active_mw for x in levels)
         # A core that sleeps with its clocks running takes more than what is static, but less than one that waits.
         point, first = hardware.points[hardware.reference], units[0]
-        law = first.law_dynamic_uw_per_mhz_v2 * point.frequency_hz / 1e6 * point.voltage_v**2 / 1e3
-        waiting = law if np.isnan(point.law_dynamic_mw) else point.law_dynamic_mw
-        busy += first.cores_count * waiting * first.law_stalled_ratio
+        if law := first.power_law:
+            law_mw = law.dynamic_uw_per_mhz_v2 * point.frequency_hz / 1e6 * point.voltage_v**2 / 1e3
+            waiting = law_mw if np.isnan(point.law_dynamic_mw) else point.law_dynamic_mw
+            busy += first.cores_count * waiting * law.stalled_ratio
         assert asleep < busy
 
 
@@ -175,7 +177,7 @@ def test_low_and_high_differ_from_nominal_in_energies_only(shipped_profile):
             assert end.reference == bands.nominal.reference
             for record, nominal in zip(records_of(end), records_of(bands.nominal), strict=True):
                 for field in fields(record):
-                    if field.name not in ENERGY_FIELDS[type(record)]:
+                    if field.name not in ENERGY_FIELDS[type(record)] | {"power_law"}:  # compared as its own record
                         assert getattr(record, field.name) == getattr(nominal, field.name), field.name
 
 
@@ -295,10 +297,10 @@ def test_products_with_weights_may_run_in_another_format(load_profile):
     plain = spec.bands("fp32").nominal.units[0]
     mixed = change(spec, "profile.compute_units.gpu.precisions.fp32.kernels.linear_format", "int8")
     unit = mixed.bands("fp32").nominal.units[0]
-    assert (plain.macs_per_cycle, plain.attention_macs_per_cycle) == (128.0, ())
-    assert (unit.macs_per_cycle, unit.attention_macs_per_cycle) == (2048.0, (128.0,))
+    assert (plain.macs_per_cycle, plain.attention) == (128.0, None)
+    assert (unit.macs_per_cycle, unit.attention.macs_per_cycle) == (2048.0, 128.0)
     assert unit.energy_pj_per_mac == spec.bands("int8").nominal.units[0].energy_pj_per_mac
-    assert unit.attention_values == plain.efficiency_values
+    assert unit.attention.efficiency == plain.efficiency
 
 
 def test_a_format_that_products_name_must_be_there(load_profile):

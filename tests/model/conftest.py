@@ -1,5 +1,4 @@
-"""Hand-made records for the model: everything is neutral (free, instant, empty) unless a test says
-otherwise."""
+"""Hand-made records for the model: everything is neutral (free, instant, empty) unless a test sets it."""
 
 from __future__ import annotations
 
@@ -67,7 +66,7 @@ class Row:
 
 @dataclass
 class Group:
-    """Persistent tensors of a component; read whole in every invocation unless said otherwise."""
+    """Persistent tensors of a component; read whole in every invocation unless set otherwise."""
 
     stored: Any
     read: Any = None  # bytes read and written by one invocation
@@ -140,13 +139,12 @@ class Maker:
     def unit(**changes):
         """One core at 1 GHz that does a MAC of 1 x 1 x 1 per cycle, overlaps everything and costs nothing."""
         neutral = {
-            "name": "unit", "weight_stationary": False, "power_law": False, "cores_count": 1.0, "clock_hz": 1.0e9,
+            "name": "unit", "weight_stationary": False, "cores_count": 1.0, "clock_hz": 1.0e9,
             "unroll_m_count": 1.0, "unroll_k_count": 1.0, "unroll_n_count": 1.0, "register_rows_count": 1.0e9,
             "weight_load_rows_per_cycle": 1.0, "weight_load_hidden_ratio": 1.0, "efficiency_ratio": 1.0,
-            "efficiency_rows": (), "efficiency_values": (), "energy_pj_per_mac": 0.0,
+            "energy_pj_per_mac": 0.0,
             "vector_per_cycle": (1.0, 1.0, 1.0, 1.0), "vector_pj": (0.0, 0.0, 0.0, 0.0),
-            "static_mw": 0.0, "idle_mw": 0.0, "dispatch_s": 0.0, "overlap_ratio": 1.0, "law_static_mw": 0.0,
-            "law_dynamic_uw_per_mhz_v2": 0.0, "law_activity_ratio": 1.0, "law_stalled_ratio": 1.0,
+            "static_mw": 0.0, "idle_mw": 0.0, "dispatch_s": 0.0, "overlap_ratio": 1.0,
         }  # fmt: skip
         made = {**neutral, **changes}
         shape = made["unroll_m_count"] * made["unroll_k_count"] * made["unroll_n_count"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from foldsim.model.energy import (
     sum_by_part,
     total_activity,
 )
+from foldsim.model.records import PowerLawParams
 from foldsim.model.roofline import Times, times
 from foldsim.model.traffic import Traffic
 
@@ -118,7 +121,8 @@ def test_an_on_chip_outermost_level_is_not_off_chip_memory(make):
     assert by_part(busy_terms(activity(reads=(0, 10)), hardware, AT_REFERENCE))["onchip"] == 350
 
 
-LAW = {"power_law": True, "clock_hz": 2.4e9, "law_static_mw": 133.4, "law_dynamic_uw_per_mhz_v2": 350.3}
+CORE = PowerLawParams(static_mw=133.4, dynamic_uw_per_mhz_v2=350.3, activity_ratio=1.0, stalled_ratio=1.0)
+LAW = {"power_law": CORE, "clock_hz": 2.4e9}
 AT_2400_MHZ = Supply(1.0, 0.94, 1.0, np.array([np.nan]))
 AT_806_MHZ = Supply(806.4 / 2400, 0.564, 0.564 / 0.94, np.array([np.nan]))
 
@@ -143,7 +147,8 @@ def test_waiting_for_memory_draws_part_of_the_dynamic_power(make):
     """Of 1 s busy 0.25 s compute; vector code draws 1.2 of CoreMark, 891.4322304 mW, waiting half of that:
     222.8580576 and 334.2870864 mJ; two cores draw twice that, and twice the static."""
     for cores in (1.0, 2.0):
-        unit = make.unit(**LAW, law_activity_ratio=1.2, law_stalled_ratio=0.5, cores_count=cores)
+        law = replace(CORE, activity_ratio=1.2, stalled_ratio=0.5)
+        unit = make.unit(power_law=law, clock_hz=2.4e9, cores_count=cores)
         found = pj(busy_terms(activity(busy_s=1, active_s=0.25), make.hardware([unit]), AT_2400_MHZ))
         assert found["power law, computing"] / 1e9 == pytest.approx(cores * 222.8580576, rel=1e-9)
         assert found["power law, waiting for memory"] / 1e9 == pytest.approx(cores * 334.2870864, rel=1e-9)
@@ -246,7 +251,7 @@ def test_two_units_keep_their_terms_apart(make):
 
 
 def test_terms_of_one_cause_are_added_up(make):
-    """Leakage busy and asleep move together; reads, writes and kinds of work stand alone. Nothing is lost."""
+    """Leakage busy and asleep move together; reads, writes and kinds of work are independent. Nothing is lost."""
     hardware = chip(make)
     terms = busy_terms(DONE, hardware, AT_REFERENCE) + idle_terms(one(0.1), one(1e-3), one(2), hardware, AT_REFERENCE)
     stacked = stack_by_cause(terms, (1,))

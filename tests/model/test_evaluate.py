@@ -38,7 +38,7 @@ def test_ten_layers_end_to_end(make):
     DRAM: 10 x 6144 = 61,440 B, 3.84 us, 4.9152 uJ. SRAM: read by the array 10 x (3 x 256 + 6144) = 69,120 B,
     filled and written 10 x (6144 + 384) = 65,280 B, 0.2688 uJ; its port passes 72,960 B in 1.14 us. Array: 10 x
     192 cycles = 1.92 us; 245,760 MACs, 0.073728 uJ. Each layer takes its largest term, DRAM's 0.384 us. Asleep
-    996.16 us at 3 mW: 2.98848 uJ. In all 8.246208 uJ in 1 ms.
+    996.16 us at 3 mW: 2.98848 uJ. In total 8.246208 uJ in 1 ms.
     """
     result = evaluate(product(make), make.bands(chip(make)), placement_policy="dram")
     assert result.dram_bytes_per_chunk[0] == 61_440
@@ -171,7 +171,7 @@ def test_waking_is_part_of_the_latency(make):
 
 def test_an_unknown_policy_is_refused(make):
     recogniser, bands = timed(make, three_points(make), 80e6)
-    with pytest.raises(ValueError, match="unknown policy"):
+    with pytest.raises(ValueError, match=r"policy .* not found; allowed: race-to-idle, slowest-real-time, p0"):
         evaluate(recogniser, bands, "as-fast-as-possible")
 
 
@@ -246,6 +246,9 @@ def test_stack_and_take_rebuild_records(make):
         stack([a, make.level(is_cache=True)])
     with pytest.raises(ValueError, match="structure"):
         stack([make.hardware(levels=[a]), make.hardware(levels=[a, b])])
+    for units in ([make.unit(), make.unit(call_s=1.0)], [make.unit(call_s=1.0), make.unit()]):
+        with pytest.raises(ValueError, match="structure"):
+            stack(units)
     assert map_numbers(lambda numbers: numbers[0] * 2, [a]).capacity_bytes == 2.0
 
 
@@ -269,3 +272,60 @@ def test_a_larger_product_and_a_dearer_byte_cost_more(make, k, n, m, chunk, more
 
     assert power(n + more, read) > power(n, read) * (1 - 1e-12)
     assert power(n, read + extra) > power(n, read)
+
+
+def test_the_share_of_power_that_rests_on_assumptions(make):
+    """DRAM reads take 4.9152 of 8.246208 mW; without sources nothing counts, nor where the power is zero."""
+    nominal = chip(make)
+    dram = dataclasses.replace(nominal.levels[1], read_pj_per_byte=0.0, write_pj_per_byte=0.0)
+    sourced = dataclasses.replace(nominal, levels=(nominal.levels[0], dram))
+
+    def share(bands):
+        return evaluate(product(make), bands, placement_policy="dram").assumption_ratio.tolist()
+
+    assert share(Bands(nominal, nominal, nominal, sourced)) == pytest.approx([4.9152 / 8.246208], rel=1e-12)
+    assert share(make.bands(nominal)) == [0.0]
+    free = make.hardware()
+    assert share(Bands(free, free, free, free)) == [0.0]
+
+
+def test_latency_at_the_ends_of_speed(make):
+    """DRAM at 16 (8 to 32) GB/s: 3.84 us (7.68 to 1.92, as long as the array takes); waking 1 to 2 us."""
+    nominal = chip(make)
+
+    def at(bandwidth_bytes_per_s, wake_s):
+        dram = dataclasses.replace(nominal.levels[1], bandwidth_bytes_per_s=bandwidth_bytes_per_s)
+        system = make.system(idle_mw=3.0, wake_s=wake_s)
+        return dataclasses.replace(nominal, levels=(nominal.levels[0], dram), system=system)
+
+    fast, slow = at(32e9, 1e-6), at(8e9, 2e-6)
+    result = evaluate(product(make), Bands(nominal, nominal, nominal, None, fast, slow), placement_policy="dram")
+    low_s, high_s = result.latency_band_s
+    assert (low_s[0], high_s[0]) == pytest.approx((2.92e-6, 9.68e-6), rel=1e-12)
+    for ends in ((None, None), (fast, None), (None, slow)):
+        one = evaluate(product(make), Bands(nominal, nominal, nominal, None, *ends), placement_policy="dram")
+        assert [x[0] for x in one.latency_band_s] == pytest.approx([3.84e-6] * 2, rel=1e-12)
+
+
+def test_each_end_has_its_own_supply(make):
+    """Static power of the chosen point 2 (1 to 4) mW; another point's does not count."""
+    low, nominal, high = (
+        make.hardware(points=[make.point(1e9, 0.8, static_mw), make.point(5e8, 0.7, 9.0)])
+        for static_mw in (1.0, 2.0, 4.0)
+    )
+    result = evaluate(product(make), Bands(nominal, low, high), "p0")
+    supplies = (result.low_supply, result.supply, result.high_supply)
+    assert [x.static_mw.tolist() for x in supplies] == [[1.0], [2.0], [4.0]]
+
+
+def test_savings_against_another_evaluation_have_a_band_even_at_the_same_index(make):
+    """Against a reference of twice the weights, point 0 saves; against itself it saves nothing."""
+    halves = make.recogniser([make.Row(4, 64, 48, group=0, repeat=10)], [make.Group(30_720)], chunk_s=(1e-3,))
+    wholes = make.recogniser([make.Row(4, 64, 96, group=0, repeat=10)], [make.Group(61_440)], chunk_s=(1e-3,))
+    levels = [make.level(capacity_bytes=8000), make.dram(read_pj_per_byte=80.0)]
+    bands = make.bands(make.hardware(levels=levels))
+    half, whole = (evaluate(x, bands, placement_policy="dram") for x in (halves, wholes))
+    for bound in half.saving_band(np.array([0]), whole):
+        assert bound.tolist() == pytest.approx([0.5], rel=1e-12)
+    for bound in half.saving_band(np.array([0])):
+        assert bound.tolist() == [0.0]

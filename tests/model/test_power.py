@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foldsim.model.energy import Activity, Supply
-from foldsim.model.power import average_power, schedule
+from foldsim.model.power import average_power, latency_band, schedule
 
 NAN = np.array([np.nan])
 
@@ -47,7 +47,7 @@ def test_a_gap_as_long_as_waking_is_not_slept_in():
 
 
 def test_the_period_is_always_spent_once():
-    """Waking + work + sleep + waiting awake = the chunk wherever the work fits in it; never both of the
+    """Waking + work + sleep + waiting awake = the chunk if the work fits in it; never both of the
     last."""
     busy = np.linspace(0.0, 0.16, 1001)
     p = schedule(busy, np.full(busy.shape, 0.16), 0.003)
@@ -81,7 +81,7 @@ def test_average_power_of_one_chunk(make):
     """10 ms of work in 160 ms, 1 ms of waking, 149 ms asleep.
 
     MACs 300 uJ; SRAM 100 uJ; DRAM 3200 uJ; busy 10 ms x (30 + 8 + 80) mW = 1180 uJ static and 225 uJ of DRAM
-    background; asleep 149 ms x (2 + 3 + 1.6) mW = 983.4 uJ and 193.7 uJ of self-refresh; waking 100 uJ. In all
+    background; asleep 149 ms x (2 + 3 + 1.6) mW = 983.4 uJ and 193.7 uJ of self-refresh; waking 100 uJ. In total
     6282.1 uJ per 0.16 s.
     """
     p = worked(make, 0.010)
@@ -118,3 +118,34 @@ def test_power_does_not_jump_where_sleep_begins_but_for_waking(make):
     140.5 mW)."""
     before, after = (worked(make, busy).energy_per_chunk_uj[0] for busy in (0.159 - 1e-9, 0.159 + 1e-9))
     assert after - before == pytest.approx(140.5 - 100, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "wake_s", "band_s"),
+    [
+        ((0.02, 0.04), (0.001, 0.01), (0.021, 0.05)),  # sleeps at both ends
+        ((0.10, 0.20), (0.001, 0.01), (0.101, 0.20)),  # late at the slow end
+        ((0.17, 0.20), (0.001, 0.01), (0.17, 0.20)),  # late at both
+        ((0.15, 0.155), (0.001, 0.02), (0.15, 0.16)),  # slow to wake: stays awake, and 0.15 s of work are all
+        ((0.10, 0.155), (0.03, 0.045), (0.115, 0.16)),  # stays awake from 0.16 - 0.045 s of work on
+        ((0.125, 0.125), (0.035, 0.035), (0.125, 0.125)),  # the gap is as long as waking: no sleep
+        ((0.08, 0.125), (0.035, 0.035), (0.115, 0.16)),  # likewise at the slow end only
+    ],
+)
+def test_latency_over_ranges_of_work_and_of_waking(busy_s, wake_s, band_s):
+    """A chunk of 0.16 s. Latency is work + waking where these leave time to sleep, else work."""
+    ends = (np.array([x]) for x in busy_s)
+    low, high = latency_band(*ends, *wake_s, np.array([0.16]))
+    assert (low[0], high[0]) == pytest.approx(band_s, rel=1e-9)
+
+
+def test_the_latency_band_is_that_of_every_schedule_inside_it():
+    """Latencies of schedules on a grid of work and waking lie in the band and come within its spacing of both ends."""
+    chunk = np.array([0.16])
+    for busy_s, wake_s in (((0.02, 0.15), (0.0, 0.05)), ((0.1, 0.2), (0.01, 0.08)), ((0.05, 0.3), (0.02, 0.02))):
+        low, high = latency_band(*(np.array([x]) for x in busy_s), *wake_s, chunk)
+        busy, wake = (x.ravel() for x in np.meshgrid(np.linspace(*busy_s, 401), np.linspace(*wake_s, 401)))
+        p = schedule(busy, np.full(busy.shape, 0.16), wake)
+        latency = p.busy_s + p.wake_s
+        assert low[0] - 1e-12 <= latency.min() <= low[0] + 1e-3
+        assert high[0] - 1e-3 <= latency.max() <= high[0] + 1e-12

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foldsim.model.records import EfficiencyCurve, StreamGrid
 from foldsim.model.roofline import dispatch, efficiency, matrix_cycles, stream_ratio, times
 from foldsim.model.traffic import Traffic
 
@@ -100,13 +101,13 @@ def test_every_op_runs_on_its_own_unit(make):
 def test_efficiency_is_linear_in_the_logarithm_of_rows(make, m, share):
     """0.4 at 1 row, 0.75 at 4, 1 at 16: two rows are half-way to 4, eight rows half-way from 4 to 16; times
     0.7."""
-    unit = make.unit(efficiency_ratio=0.7, efficiency_rows=(1.0, 4.0, 16.0), efficiency_values=(0.4, 0.75, 1.0))
+    unit = make.unit(efficiency_ratio=0.7, efficiency=EfficiencyCurve((1.0, 4.0, 16.0), (0.4, 0.75, 1.0)))
     found = efficiency(make.ops([make.Row(m, 8, 8)]), [unit])
     assert np.broadcast_to(found, (1, 1))[0, 0] == pytest.approx(0.7 * share, rel=1e-12)
 
 
 def test_a_unit_without_a_curve_is_flat_beside_one_with(make):
-    units = [make.unit(efficiency_ratio=0.5), make.unit(efficiency_rows=(1.0, 4.0), efficiency_values=(0.4, 0.8))]
+    units = [make.unit(efficiency_ratio=0.5), make.unit(efficiency=EfficiencyCurve((1.0, 4.0), (0.4, 0.8)))]
     ops = make.ops([make.Row(1, 8, 8, unit=0), make.Row(1, 8, 8, unit=1)])
     assert efficiency(ops, units)[:, 0].tolist() == pytest.approx([0.5, 0.4], rel=1e-12)
 
@@ -142,7 +143,7 @@ def test_overlap_goes_from_the_largest_term_to_the_sum(make, overlap, micro):
 
 
 def test_at_half_the_clock_core_terms_double_and_dram_does_not(make):
-    """12 + 6 + 2 + 10 in all, dispatch 4: largest 12, others 18."""
+    """12 + 6 + 2 + 10 in total, dispatch 4: largest 12, others 18."""
     slow = spent(make, 0.0, 0.5)
     assert slow.total_s[0, 0] == pytest.approx(34e-6, rel=1e-12)
     assert slow.level_s[0][0, 0] == pytest.approx(2e-6, rel=1e-12)
@@ -201,11 +202,8 @@ def test_channels_of_a_depthwise_convolution_fill_simd_lanes(make):
     assert cycles(make, row, weight_load_hidden_ratio=0.0, **ARRAY) == 64 * (8 + 32)
 
 
-GRID = {
-    "stream_rows": (1.0, 4.0),
-    "stream_run_bytes": (256.0, 1024.0),
-    "stream_values": (0.2, 0.4, 0.6, 1.0),  # one row: 0.2 and 0.4; four rows: 0.6 and 1
-}
+# One row: 0.2 and 0.4; four rows: 0.6 and 1.
+GRID = {"stream": StreamGrid((1.0, 4.0), (256.0, 1024.0), ((0.2, 0.4), (0.6, 1.0)))}
 
 
 @pytest.mark.parametrize(
@@ -234,7 +232,7 @@ def test_counted_calls_stand_in_for_kernels(make):
     ops = make.ops(
         [make.Row(kernels=2.0), make.Row(kernels=1.0, calls_count=30.0), make.Row(calls_count=0.0, kernels=1)]
     )
-    priced = make.unit(dispatch_s=5.0e-6, call_s=(2.0e-6,))
+    priced = make.unit(dispatch_s=5.0e-6, call_s=2.0e-6)
     assert dispatch(ops, [priced])[:, 0] == pytest.approx([10.0e-6, 60.0e-6, 0.0])
     assert dispatch(ops, [make.unit(dispatch_s=5.0e-6)])[:, 0] == pytest.approx([10.0e-6, 5.0e-6, 5.0e-6])
 
@@ -243,20 +241,20 @@ def test_rearranging_takes_time_where_it_is_priced(make):
     """1000 elements at two per cycle and core on two cores of 1 GHz: 250 ns beside 100 ns of additions."""
     ops = make.ops([make.Row(moved_count=1000.0, multiply_add=200.0)])
     for unit, expected in (
-        (make.unit(cores_count=2.0, copy_per_cycle=(2.0,)), 350e-9),
+        (make.unit(cores_count=2.0, copy_per_cycle=2.0), 350e-9),
         (make.unit(cores_count=2.0), 100e-9),
     ):
         assert times(ops, moved(1, 0), [unit], [make.dram()]).vector_s[0, 0] == pytest.approx(expected)
 
 
 def test_vector_work_may_have_its_own_path_to_the_outermost_level(make):
-    """2e9 bytes at 1e9 bytes/s and half of it reached: 4 s; at a quarter of that rate 16 s. Products keep theirs."""
+    """2e9 bytes at half of 1e9 bytes/s: 4 s; at a quarter of that rate 16 s. Products keep the full rate."""
     levels = [make.level(), make.dram(bandwidth_bytes_per_s=1e9, bandwidth_efficiency_ratio=0.5)]
     rows = [make.Row(1, 1, 1), make.Row(input_bytes=2e9)]
     none, bytes_each = np.zeros((2, 1)), np.full((2, 1), 2e9)
     flows = Traffic((none, bytes_each), (none, none))
     plain, slow = (
-        times(make.ops(rows), flows, [make.unit(vector_stream_ratio=share)], levels).level_s for share in ((), (0.25,))
+        times(make.ops(rows), flows, [make.unit(vector_stream_ratio=share)], levels).level_s for share in (None, 0.25)
     )
     assert plain[1][:, 0].tolist() == [4.0, 4.0]
     assert slow[1][:, 0].tolist() == [4.0, 16.0]
@@ -269,7 +267,7 @@ def test_weights_and_state_of_vector_work_come_as_those_of_products(make):
     none, bytes_each = np.zeros((1, 1)), np.full((1, 1), 2e9)
     row = make.Row(input_bytes=3e9, table_bytes=0.4e9, state_read_bytes=0.1e9)  # half of the inputs stay on the chip
     found = times(
-        make.ops([row]), Traffic((none, bytes_each), (none, none)), [make.unit(vector_stream_ratio=(0.25,))], levels
+        make.ops([row]), Traffic((none, bytes_each), (none, none)), [make.unit(vector_stream_ratio=0.25)], levels
     )
     assert found.level_s[1][0, 0] == pytest.approx(6.5)
 

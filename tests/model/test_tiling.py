@@ -130,3 +130,27 @@ def test_resident_operands_cost_nothing(outside: tuple[bool, bool, bool]) -> Non
 def test_weights_alone_stream_once_through_any_capacity() -> None:
     """With activations inside, weights need only a strip: 512 x 2048 bytes cross once even through 4 KiB."""
     assert closed_form_bytes(4, 512, 2048, 4096, (1.0, 1.0, 1.0), (False, True, False)) == 512 * 2048
+
+
+def least_capacity(m: int, k: int, n: int, widths: tuple[float, float, float], outside: tuple[bool, bool, bool]) -> int:
+    """Least whole number of bytes with which the search loads every operand once."""
+    once = exhaustive_bytes(m, k, n, 1e9, widths, outside)
+    low, high = 1, 4 * (m * k + k * n + m * n) * 4
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if exhaustive_bytes(m, k, n, middle, widths, outside) == once else (middle, high)
+    return high
+
+
+@pytest.mark.parametrize("outside", [(True, True, True), (True, True, False), (True, False, True), (False, True, True)])
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(3, 5, 40), (3, 40, 5), (40, 3, 5), (2, 30, 31), (30, 2, 31), (30, 31, 2), (9, 9, 9), (1, 20, 30)]
+)
+@pytest.mark.parametrize("widths", [(1.0, 1.0, 1.0), (4.0, 1.0, 2.0), (1.0, 4.0, 2.0)])
+def test_operands_cross_once_from_the_capacity_on_that_allows_it(m, k, n, widths, outside) -> None:
+    """At the least capacity of the search every operand crosses once; with a byte less, more must."""
+    once = exhaustive_bytes(m, k, n, 1e9, widths, outside)
+    capacity = least_capacity(m, k, n, widths, outside)
+    assert closed_form_bytes(m, k, n, capacity, widths, outside) == once
+    if exhaustive_bytes(m, k, n, capacity - 1, widths, outside) > once:
+        assert closed_form_bytes(m, k, n, capacity - 1, widths, outside) > once

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -148,7 +150,7 @@ def test_what_lives_in_the_level_leaves_less_room_for_serial_weights(make, resid
 def test_activations_that_pass_a_cache_by_take_no_room_in_it(make):
     """20,000 live bytes do not fit a cache of 16,000, so none stay; the 10,000 of serial weights do.
 
-    2 x 100 bytes of inputs and of results cross besides.
+    2 x 100 bytes of inputs and of results cross in addition.
     """
     row = make.Row(1, 100, 100, steps=2, group=0, live_bytes=2e4)
     levels = [make.level(capacity_bytes=1.6e4, is_cache=True), make.dram()]
@@ -227,6 +229,7 @@ def test_a_recogniser_may_keep_nothing(make):
     """No weights and no state anywhere, as in a bare product of activations: nothing crosses."""
     row = make.Row(4, 8, 16, second_is_weight=False)
     assert across(make, row, [make.level(), make.dram()], []) == (0, 0)
+    assert across(make, make.Row(table_bytes=7, state_read_bytes=5), [make.level(), make.dram()], []) == (0, 0)
 
 
 def swept(make, capacity_bytes, columns, **row):
@@ -234,7 +237,7 @@ def swept(make, capacity_bytes, columns, **row):
     product = make.Row(100, 64, 10, group=0, input_outside=1, output_outside=1, **row)
     recogniser = make.recogniser([product], [make.Group(640)])
     levels = [make.level(capacity_bytes=capacity_bytes), make.dram()]
-    unit = make.unit(columns_per_pass_count=(columns,))
+    unit = make.unit(columns_per_pass_count=columns)
     flows = traffic(recogniser.ops, place(recogniser, levels, "dram"), [unit], levels)
     return flows.inward[1][0, 0], flows.outward[1][0, 0]
 
@@ -243,7 +246,7 @@ def test_a_library_that_does_not_tile_reads_its_inputs_in_every_pass(make):
     """Inputs 6,400, one column of weights 64 and of sums 400: all fit in 6,864 bytes, else a pass per column."""
     assert swept(make, 6864, 1.0) == (6400 + 640, 1000)
     assert swept(make, 6863, 1.0) == (10 * 6400 + 640, 1000)
-    # Four columns at once: three passes, the last of two columns.
+    # Four columns per pass: three passes, the last of two columns.
     assert swept(make, 4000, 4.0) == (3 * 6400 + 640, 1000)
 
 
@@ -252,7 +255,7 @@ def test_only_the_units_whose_library_does_not_tile_sweep(make):
     rows = [make.Row(100, 64, 10, group=0, unit=unit, input_outside=1) for unit in (0, 1)]
     recogniser = make.recogniser(rows, [make.Group(640)])
     levels = [make.level(capacity_bytes=6000), make.dram()]
-    units = [make.unit(), make.unit(columns_per_pass_count=(2.0,))]
+    units = [make.unit(), make.unit(columns_per_pass_count=2.0)]
     inward = traffic(recogniser.ops, place(recogniser, levels, "dram"), units, levels).inward[1]
     assert [float(x) for x in inward[:, 0]] == [6400 + 640, 5 * 6400 + 640]
 
@@ -261,7 +264,7 @@ def test_columns_per_pass_may_differ_between_design_points(make):
     row = make.Row(100, 64, 10, group=0, input_outside=1)
     recogniser = make.recogniser([row], [make.Group(640)], chunk_s=(1.0, 1.0))
     levels = [make.level(capacity_bytes=3000), make.dram()]
-    unit = make.unit(columns_per_pass_count=(np.array([1.0, 5.0]),))
+    unit = make.unit(columns_per_pass_count=np.array([1.0, 5.0]))
     flows = traffic(recogniser.ops, place(recogniser, levels, "dram"), [unit], levels)
     assert flows.inward[1][0].tolist() == [10 * 6400 + 640, 2 * 6400 + 640]
 
@@ -300,3 +303,12 @@ def test_weights_read_in_place_pass_the_levels_between(make):
     ]
     through = traffic(recogniser.ops, place(recogniser, copied, "dram"), [make.unit()], copied)
     assert through.inward[1][0, 0] == flows.inward[1][0, 0] + 6144 + 7
+
+
+def test_counts_that_do_not_vary_serve_units_that_do(make):
+    """An op table of one column at two design points: weights pass thrice with two rows in registers, once with 64."""
+    ops = make.ops([make.Row(5, 64, 96, table_bytes=7)])
+    ops = replace(ops, live_bytes=np.zeros((1, 2)))
+    inward, outward = port_traffic(ops, [make.unit(unroll_n_count=96.0, register_rows_count=np.array([2.0, 64.0]))])
+    assert inward.tolist() == [[320 + 3 * 6144 + 7, 320 + 6144 + 7]]
+    assert outward.tolist() == [[480, 480]]

@@ -48,7 +48,7 @@ def test_one_coefficient_per_cause_takes_its_extremes_at_its_ends(seed):
 
 
 def test_a_shared_coefficient_cancels():
-    """One coefficient only: 3 over 4 wherever it stands."""
+    """One coefficient only: 3 over 4 at each of its values."""
     coefficient = np.array([1.0, 20.0, 100.0]).reshape(3, 1, 1)
     least, greatest = ratio_band(3 * coefficient, 4 * coefficient)
     assert (least[0], greatest[0]) == (0.75, 0.75)

@@ -1,4 +1,4 @@
-"""From the numbers of a profile, at one end of their ranges or given, to the model's records."""
+"""Conversion of a profile, with its parameters at one end of their ranges, to the records of the model."""
 
 from __future__ import annotations
 
@@ -10,14 +10,26 @@ import numpy as np
 
 from foldsim import units as u
 from foldsim.hardware.dram import DramSpec, sourced_ratio
-from foldsim.hardware.spec import ComputeUnit, KernelLibrary, MemoryLevel, OperatingPoint, PowerLaw, ProfileSpec
+from foldsim.hardware.spec import (
+    ComputeUnit,
+    KernelLibrary,
+    MemoryLevel,
+    OperatingPoint,
+    PowerLaw,
+    PrecisionRate,
+    ProfileSpec,
+)
 from foldsim.model.records import (
     OP_CLASSES,
     VECTOR_KINDS,
+    AttentionRate,
+    EfficiencyCurve,
     Hardware,
     LevelParams,
     Number,
     PointParams,
+    PowerLawParams,
+    StreamGrid,
     SystemParams,
     UnitParams,
 )
@@ -45,25 +57,25 @@ SPEEDS = {
     "call_s": -1,
     "wake_ms": -1,
 }
-"""Numbers of which more never slows (1) or never speeds up (-1) the work that the nominal sizes and shapes make."""
+"""Speed parameters by sign: an increase never slows (1) or never accelerates (-1) work of nominal size and shape."""
 
-_LIBRARY_NUMBERS = (
+_LIBRARY_FIELDS = (
     "copy_per_cycle",
     "call_s",
     "stream_overlap_ratio",
     "vector_stream_ratio",
     "columns_per_pass_count",
 )
-"""What a kernel library may say of itself in one number."""
+"""Optional fields that KernelLibrary and UnitParams have in common."""
 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """Energy and power coefficients at one end of their ranges; absent ones are zero (a power law stands in).
+    """Energy and power coefficients at one end of their ranges; absent ones are zero (a power law replaces them).
 
-    With ``sources`` those that rest on an assumption are zero, so that power without them is what has a source. A
-    number that was filled from a DRAM record keeps the part whose own numbers have one. ``given`` numbers, by the
-    identity of their record, stand in for the profile's.
+    With ``sources``, coefficients that are assumptions are zero, so that only power with a source remains. A value
+    computed from a DRAM record keeps the share whose inputs have a source. ``given`` values, by the ``id`` of their
+    Quantity, replace those of the profile.
     """
 
     end: End
@@ -72,13 +84,14 @@ class Coefficients:
     given: Mapping[int, Number] = field(default_factory=dict)
 
     def time(self, quantity: Quantity | None, absent: float = 1.0) -> Number:
-        """A number that sets time or size: nominal unless given."""
+        """A time or size parameter: nominal unless given; ``absent`` if the profile has none."""
         if quantity is None:
             return absent
         given = self.given.get(id(quantity))
         return float(quantity.value) if given is None else given
 
     def __call__(self, quantity: Quantity | None, key: str = "") -> Number:
+        """An energy or power coefficient; zero if the profile has none. ``key``: its name in a DRAM record."""
         if quantity is None:
             return 0.0
         given = self.given.get(id(quantity))
@@ -94,7 +107,7 @@ class Coefficients:
 
 
 def hardware_of(spec: ProfileSpec, precision: str, energy: Coefficients) -> Hardware:
-    """The model's record of a profile for one number format."""
+    """The model's record of a profile for one number format, a key of the units' ``precisions``."""
     return Hardware(
         units=tuple(_unit(unit, precision, energy) for unit in spec.compute_units),
         levels=tuple(_level(level, energy) for level in spec.memory_levels),
@@ -113,14 +126,12 @@ def hardware_of(spec: ProfileSpec, precision: str, energy: Coefficients) -> Hard
 
 def _unit(unit: ComputeUnit, precision: str, energy: Coefficients) -> UnitParams:
     rate = unit.precisions[precision]  # type: ignore[index]
-    law = unit.power_law
     library = rate.kernels or KernelLibrary()
     linear = unit.precisions[library.linear_format] if library.linear_format else rate
-    curve = (linear.kernels or KernelLibrary()).efficiency_by_rows or unit.efficiency_by_rows or []
     return UnitParams(
         name=unit.name,
         weight_stationary=unit.dataflow == "weight_stationary",
-        power_law=law is not None,
+        power_law=_power_law(unit.power_law, energy),
         cores_count=energy.time(unit.cores_count),
         clock_hz=energy.time(unit.clock_hz),
         unroll_m_count=energy.time(unit.unroll_m_count),
@@ -130,8 +141,7 @@ def _unit(unit: ComputeUnit, precision: str, energy: Coefficients) -> UnitParams
         weight_load_rows_per_cycle=energy.time(unit.weight_load_rows_per_cycle),
         weight_load_hidden_ratio=energy.time(unit.weight_load_hidden_ratio),
         efficiency_ratio=energy.time(unit.efficiency_ratio),
-        efficiency_rows=tuple(energy.time(point.rows_count) for point in curve),
-        efficiency_values=tuple(energy.time(point.efficiency_ratio) for point in curve),
+        efficiency=_efficiency(unit, linear, energy),
         macs_per_cycle=energy.time(linear.macs_per_cycle),
         energy_pj_per_mac=energy(linear.energy_pj_per_mac),
         vector_per_cycle=tuple(energy.time(getattr(unit.vector, f"{kind}_per_cycle")) for kind in VECTOR_KINDS),
@@ -140,39 +150,62 @@ def _unit(unit: ComputeUnit, precision: str, energy: Coefficients) -> UnitParams
         idle_mw=energy(unit.idle_mw),
         dispatch_s=energy.time(unit.dispatch_s),
         overlap_ratio=energy.time(unit.overlap_ratio),
-        law_static_mw=energy(law.static_mw if law else None),
-        law_dynamic_uw_per_mhz_v2=energy(law.dynamic_uw_per_mhz_v2 if law else None),
-        law_activity_ratio=energy(law.activity_ratio if law else None),
-        law_stalled_ratio=energy(law.stalled_ratio if law else None),
         walks_kernels=unit.walks_kernels,
         channelwise_efficiency_ratio=energy.time(unit.channelwise_efficiency_ratio),
-        **_library(unit, precision, library, energy),
+        attention=_attention_rate(unit, precision, library, energy),
+        stream=_stream_grid(library, energy),
+        dispatch_by_op_s=_dispatch_by_op(unit, library, energy),
+        **{name: energy.time(x) for name in _LIBRARY_FIELDS if (x := getattr(library, name)) is not None},
     )
 
 
-def _library(
+def _power_law(law: PowerLaw | None, energy: Coefficients) -> PowerLawParams | None:
+    if law is None:
+        return None
+    return PowerLawParams(
+        static_mw=energy(law.static_mw),
+        dynamic_uw_per_mhz_v2=energy(law.dynamic_uw_per_mhz_v2),
+        activity_ratio=energy(law.activity_ratio),
+        stalled_ratio=energy(law.stalled_ratio),
+    )
+
+
+def _efficiency(unit: ComputeUnit, rate: PrecisionRate, energy: Coefficients) -> EfficiencyCurve | None:
+    """Efficiency curve of a number format: that of its kernels, else that of the unit."""
+    points = (rate.kernels or KernelLibrary()).efficiency_by_rows or unit.efficiency_by_rows
+    if not points:
+        return None
+    return EfficiencyCurve(
+        rows_count=tuple(energy.time(point.rows_count) for point in points),
+        efficiency_ratio=tuple(energy.time(point.efficiency_ratio) for point in points),
+    )
+
+
+def _attention_rate(
     unit: ComputeUnit, precision: str, library: KernelLibrary, energy: Coefficients
-) -> dict[str, tuple[Number, ...]]:
-    """What a kernel library does, as fields of the unit's record."""
-    own = [getattr(library, f"{op}_dispatch_s") for op in OP_CLASSES]
-    curves = library.stream_by_rows or []
-    params: dict[str, tuple[Number, ...]] = {
-        "stream_rows": tuple(energy.time(curve.rows_count) for curve in curves),
-        "stream_run_bytes": tuple(energy.time(point.run_bytes) for point in (curves[0].by_run if curves else ())),
-        "stream_values": tuple(energy.time(point.stream_ratio) for curve in curves for point in curve.by_run),
-    }
-    for name in _LIBRARY_NUMBERS:
-        if (quantity := getattr(library, name)) is not None:
-            params[name] = (energy.time(quantity),)
-    if any(own):
-        params["dispatch_by_op_s"] = tuple(energy.time(each or unit.dispatch_s) for each in own)
-    if library.attention_format is not None or library.linear_format is not None:
-        other = unit.precisions[library.attention_format or precision]  # type: ignore[index]
-        curve = (other.kernels or KernelLibrary()).efficiency_by_rows or unit.efficiency_by_rows or []
-        params["attention_macs_per_cycle"] = (energy.time(other.macs_per_cycle),)
-        params["attention_rows"] = tuple(energy.time(point.rows_count) for point in curve)
-        params["attention_values"] = tuple(energy.time(point.efficiency_ratio) for point in curve)
-    return params
+) -> AttentionRate | None:
+    if library.attention_format is None and library.linear_format is None:
+        return None
+    rate = unit.precisions[library.attention_format or precision]  # type: ignore[index]
+    return AttentionRate(energy.time(rate.macs_per_cycle), _efficiency(unit, rate, energy))
+
+
+def _stream_grid(library: KernelLibrary, energy: Coefficients) -> StreamGrid | None:
+    curves = library.stream_by_rows
+    if not curves:
+        return None
+    return StreamGrid(
+        rows_count=tuple(energy.time(curve.rows_count) for curve in curves),
+        run_bytes=tuple(energy.time(point.run_bytes) for point in curves[0].by_run),
+        stream_ratio=tuple(tuple(energy.time(point.stream_ratio) for point in curve.by_run) for curve in curves),
+    )
+
+
+def _dispatch_by_op(unit: ComputeUnit, library: KernelLibrary, energy: Coefficients) -> tuple[Number, ...] | None:
+    by_op = [getattr(library, f"{op}_dispatch_s") for op in OP_CLASSES]
+    if not any(by_op):
+        return None
+    return tuple(energy.time(quantity or unit.dispatch_s) for quantity in by_op)
 
 
 def _level(level: MemoryLevel, energy: Coefficients) -> LevelParams:
@@ -207,15 +240,15 @@ def _level(level: MemoryLevel, energy: Coefficients) -> LevelParams:
 
 
 def _point(point: OperatingPoint, law: PowerLaw | None, energy: Coefficients) -> PointParams:
-    def own(quantity: Quantity | None) -> Number:
+    def or_nan(quantity: Quantity | None) -> Number:
         return float("nan") if quantity is None else energy(quantity)
 
-    # What is dynamic is reckoned from the nominal static power at both ends, so that it rises with the measured power.
+    # Both ends subtract the nominal static power, so that dynamic power increases with measured power.
     static_mw = law.static_mw.value if law else 0.0
     return PointParams(
         frequency_hz=energy.time(point.frequency_hz),
         voltage_v=energy.time(point.voltage_v),
-        static_mw=own(point.static_mw),
-        law_dynamic_mw=np.maximum(own(point.measured_mw) - static_mw, 0.0),
-        idle_mw=own(point.idle_mw),
+        static_mw=or_nan(point.static_mw),
+        law_dynamic_mw=np.maximum(or_nan(point.measured_mw) - static_mw, 0.0),
+        idle_mw=or_nan(point.idle_mw),
     )

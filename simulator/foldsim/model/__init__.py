@@ -1,5 +1,5 @@
-"""The physics: pure, vectorised functions of arrays. No YAML, no tables, no files, no printing.
+"""The analytical model: pure, vectorised functions of arrays, without YAML, tables, files or printing.
 
-Read in this order: ``records`` (what goes in), ``placement`` (where tensors live), ``tiling`` and ``traffic`` (bytes),
+Reading order: ``records`` (inputs), ``placement`` (level of each tensor), ``tiling`` and ``traffic`` (bytes),
 ``roofline`` (time), ``energy`` and ``power``, ``memory``, and ``evaluate``, which chains them.
 """

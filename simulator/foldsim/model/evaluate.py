@@ -1,4 +1,4 @@
-"""The whole chain: recogniser + hardware -> placement, traffic, time, energy, power, memory."""
+"""Evaluation of design points: placement, traffic, time, energy, power and memory, in that order."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SLOWEST_REAL_TIME = "slowest-real-time"
 
 @dataclass(frozen=True)
 class Bands:
-    """Hardware with its energy and power coefficients at nominal, low and high values; timing is the nominal one's.
+    """Hardware with its energy and power coefficients at nominal, low and high values, all with nominal timing.
 
-    ``sourced`` has the nominal coefficients, but zero for those that rest on an assumption; None where nobody says.
-    ``fast`` and ``slow`` have the nominal sizes and shapes, and every number that sets speed at its fast and at its
-    slow end; None where speed has no range.
+    ``sourced`` has the nominal coefficients, with zero for those that are assumptions; None if sources are not given.
+    ``fast`` and ``slow`` have the nominal sizes and shapes, and every speed parameter at its fast and at its slow end;
+    None if speed has no range.
     """
 
     nominal: Hardware
@@ -34,11 +34,9 @@ class Bands:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """All results and intermediate arrays of P design points."""
+class Work:
+    """Activity and schedule of a chunk at P design points, from which energy and power follow."""
 
-    recogniser: Recogniser
-    bands: Bands
     homes: placement.Placement
     flows: Traffic
     op_times: roofline.Times
@@ -47,6 +45,14 @@ class Evaluation:
     supply: energy.Supply
     activity: energy.Activity
     plan: power.Schedule
+
+
+@dataclass(frozen=True)
+class Evaluation(Work):
+    """All results and intermediate arrays of P design points."""
+
+    recogniser: Recogniser
+    bands: Bands
     nominal: power.Power
     ends_pj: FloatArray  # (3, T, P) energy of a chunk by cause, coefficients at their low, nominal and high ends
     footprint: memory.Footprint
@@ -56,17 +62,18 @@ class Evaluation:
 
     @property
     def assumption_ratio(self) -> FloatArray:
-        """Share of the nominal power whose coefficients rest on assumptions (P,); zero where nobody says.
+        """Share of the nominal power whose coefficients are assumptions (P,); zero if sources are not given.
 
-        Power is linear in every coefficient, so it is what is missing without them. A product of coefficients rests on
-        an assumption if one of its factors does.
+        Power is linear in every coefficient, so the share is the reduction when these are zero. A product of
+        coefficients counts as an assumption if one of its factors does.
         """
         sourced = self.bands.sourced
         if sourced is None:
             return np.zeros(self.point.shape)
-        known = power.average_power(self.activity, self.plan, sourced, _supply(sourced, self.point)).power_mw
-        whole = self.nominal.power_mw
-        return np.clip(1.0 - np.divide(known, whole, out=np.ones(whole.shape), where=whole > 0), 0.0, 1.0)
+        sourced_mw = power.average_power(self.activity, self.plan, sourced, _supply(sourced, self.point)).power_mw
+        total_mw = self.nominal.power_mw
+        sourced_ratio = np.divide(sourced_mw, total_mw, out=np.ones(total_mw.shape), where=total_mw > 0)
+        return np.clip(1.0 - sourced_ratio, 0.0, 1.0)
 
     @property
     def low_mw(self) -> FloatArray:
@@ -80,10 +87,10 @@ class Evaluation:
 
     @property
     def latency_band_s(self) -> tuple[FloatArray, FloatArray]:
-        """Least and greatest latency (P,) that the ranges of what sets speed allow.
+        """Least and greatest latency [s] (P,) over the ranges of the speed parameters.
 
-        Every term of the time rises with each of these numbers or falls with it, so the ends are exact: all fast, all
-        slow. Traffic, shapes and the operating point are the nominal ones.
+        Every term of the time is monotonic in each of these parameters, so the ends are exact: all fast, all slow.
+        Traffic, shapes and the operating point are nominal.
         """
         if self.bands.fast is None or self.bands.slow is None:
             return self.latency_s, self.latency_s
@@ -95,17 +102,17 @@ class Evaluation:
         return power.latency_band(busy[0], busy[1], *wakes, self.recogniser.chunk_s)
 
     def saving_band(self, baseline: IntArray, reference: Evaluation | None = None) -> tuple[FloatArray, FloatArray]:
-        """Least and greatest ``1 - power / power of the baseline`` that the coefficients' ranges allow (P,).
+        """Least and greatest ``1 - power / power of the baseline`` over the ranges of the coefficients (P,).
 
-        Both designs stand on the same chip, so each coefficient has one value for both. ``baseline`` (P,) is the
+        Both designs run on the same chip, so each coefficient has one value for both. ``baseline`` (P,) is the
         index of each point's baseline in ``reference``, an evaluation on the same hardware (None: this one).
         """
         low, high = np.zeros(baseline.shape), np.zeros(baseline.shape)
-        other = np.flatnonzero((reference is not None) | (baseline != np.arange(baseline.shape[0])))
-        if other.size:
-            base = (reference or self).ends_pj[:, :, baseline[other]]
-            least, greatest = ratio_band(self.ends_pj[:, :, other], base)
-            low[other], high[other] = 1.0 - greatest, 1.0 - least
+        varied = np.flatnonzero((reference is not None) | (baseline != np.arange(baseline.shape[0])))
+        if varied.size:
+            base = (reference or self).ends_pj[:, :, baseline[varied]]
+            least, greatest = ratio_band(self.ends_pj[:, :, varied], base)
+            low[varied], high[varied] = 1.0 - greatest, 1.0 - least
         return low, high
 
     @property
@@ -125,22 +132,8 @@ class Evaluation:
 
     @property
     def latency_s(self) -> FloatArray:
-        """Waking and the work of one chunk [s]."""
+        """Waking and the work of one chunk [s] (P,)."""
         return self.plan.wake_s + self.plan.busy_s
-
-
-@dataclass(frozen=True)
-class Work:
-    """What P design points do in a chunk, and when: all that energy and power follow from."""
-
-    homes: placement.Placement
-    flows: Traffic
-    op_times: roofline.Times
-    times_count: FloatArray  # (R, P) how often each op row runs per chunk
-    point: IntArray  # (P,) operating point chosen
-    supply: energy.Supply
-    activity: energy.Activity
-    plan: power.Schedule
 
 
 def work(
@@ -150,7 +143,7 @@ def work(
     placement_policy: str = "auto",
     pinned: tuple[int, ...] = (),
 ) -> Work:
-    """Place, move and time the work of a chunk at P design points; parameters as those of :func:`evaluate`."""
+    """Placement, traffic, time and schedule of a chunk at P design points; parameters as in :func:`evaluate`."""
     ops = recogniser.ops
     homes = placement.place(recogniser, hardware.levels, placement_policy, pinned)
     flows = traffic(ops, homes, hardware.units, hardware.levels)
@@ -166,7 +159,7 @@ def work(
 def busy_time(
     recogniser: Recogniser, flows: Traffic, hardware: Hardware, clock_ratio: Number, count: FloatArray
 ) -> FloatArray:
-    """Seconds that the work of a chunk takes at an operating point (P,), each op done ``count`` (R, P) times."""
+    """Seconds of work per chunk at an operating point (P,), each op executed ``count`` (R, P) times."""
     spent = roofline.times(recogniser.ops, flows, hardware.units, hardware.levels, clock_ratio)
     return np.einsum("rp,rp->p", spent.total_s, count)
 
@@ -178,41 +171,37 @@ def evaluate(
     placement_policy: str = "auto",
     pinned: tuple[int, ...] = (),
 ) -> Evaluation:
-    """Evaluate P design points at once.
+    """Evaluate P design points together.
 
     Parameters
     ----------
     policy : ``race-to-idle`` (fastest operating point, then sleep), ``slowest-real-time`` (slowest point that still
         meets the deadline, else the fastest), or the name of an operating point.
     placement_policy, pinned : see :func:`foldsim.model.placement.place`.
+
+    Raises
+    ------
+    ValueError
+        If ``policy`` is none of these.
     """
     hardware = bands.nominal
-    done = work(recogniser, hardware, policy, placement_policy, pinned)
-    at_ends = [
-        power.chunk_terms(done.activity, done.plan, h, _supply(h, done.point))
-        for h in (bands.low, hardware, bands.high)
+    chunk = work(recogniser, hardware, policy, placement_policy, pinned)
+    terms_at_ends = [
+        power.chunk_terms(chunk.activity, chunk.plan, end, _supply(end, chunk.point))
+        for end in (bands.low, hardware, bands.high)
     ]
-    nominal = power.power_of(at_ends[1], done.plan)
-    ends = np.stack([energy.stack_by_cause(terms, done.point.shape) for terms in at_ends])
-    terms = done.op_times.terms([level.name for level in hardware.levels])
-    sums = np.stack([np.einsum("rp,rp->p", t, done.times_count) for t in terms.values()])
+    time_terms = chunk.op_times.terms([level.name for level in hardware.levels])
+    time_sums = np.stack([np.einsum("rp,rp->p", seconds, chunk.times_count) for seconds in time_terms.values()])
     return Evaluation(
-        recogniser,
-        bands,
-        done.homes,
-        done.flows,
-        done.op_times,
-        done.times_count,
-        done.point,
-        done.supply,
-        done.activity,
-        done.plan,
-        nominal,
-        ends,
-        memory.footprint(recogniser, done.homes, hardware.levels, hardware.system),
-        _offchip_bytes(done.activity, hardware),
-        np.argmax(sums, axis=0),
-        tuple(terms),
+        **vars(chunk),
+        recogniser=recogniser,
+        bands=bands,
+        nominal=power.power_of(terms_at_ends[1], chunk.plan),
+        ends_pj=np.stack([energy.stack_by_cause(terms, chunk.point.shape) for terms in terms_at_ends]),
+        footprint=memory.footprint(recogniser, chunk.homes, hardware.levels, hardware.system),
+        dram_bytes_per_chunk=_offchip_bytes(chunk.activity, hardware),
+        bottleneck=np.argmax(time_sums, axis=0),
+        bottleneck_names=tuple(time_terms),
     )
 
 
@@ -228,19 +217,19 @@ def _offchip_bytes(activity: energy.Activity, hardware: Hardware) -> FloatArray:
 def _supply(hardware: Hardware, point: IntArray) -> energy.Supply:
     """Clock, voltage and static power of the chosen operating points (P,)."""
 
-    def chosen(name: str) -> FloatArray:
+    def at_point(name: str) -> FloatArray:
         values = np.stack([np.broadcast_to(getattr(p, name), point.shape) for p in hardware.points])
         return np.take_along_axis(values, point[None], axis=0)[0]
 
     reference = hardware.points[hardware.reference]
-    volts = chosen("voltage_v")
+    voltage_v = at_point("voltage_v")
     return energy.Supply(
-        chosen("frequency_hz") / reference.frequency_hz,
-        volts,
-        volts / reference.voltage_v,
-        chosen("static_mw"),
-        chosen("law_dynamic_mw"),
-        chosen("idle_mw"),
+        clock_ratio=at_point("frequency_hz") / reference.frequency_hz,
+        voltage_v=voltage_v,
+        voltage_ratio=voltage_v / reference.voltage_v,
+        static_mw=at_point("static_mw"),
+        law_dynamic_mw=at_point("law_dynamic_mw"),
+        idle_mw=at_point("idle_mw"),
     )
 
 
@@ -251,7 +240,7 @@ def _operating_point(
     flows: Traffic,
     count: FloatArray,
 ) -> IntArray:
-    """Index of the operating point the policy picks at every design point (P,)."""
+    """Index of the operating point that the policy selects at every design point (P,)."""
     shape = recogniser.chunk_s.shape
     if policy in hardware.point_names:
         return np.full(shape, hardware.point_names.index(policy))
@@ -260,7 +249,8 @@ def _operating_point(
     if policy == RACE_TO_IDLE or len(hardware.points) == 1:
         return fastest
     if policy != SLOWEST_REAL_TIME:
-        raise ValueError(f"unknown policy {policy!r}")
+        names = ", ".join((RACE_TO_IDLE, SLOWEST_REAL_TIME, *hardware.point_names))
+        raise ValueError(f"policy {policy!r} not found; allowed: {names}")
     best, best_frequency = fastest, np.take_along_axis(frequency, fastest[None], axis=0)[0]
     for index in range(len(hardware.points)):
         supply = _supply(hardware, np.full(shape, index))

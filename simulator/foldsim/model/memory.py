@@ -1,4 +1,4 @@
-"""Memory footprint: weights, state, peak activations, what is on chip, what fits."""
+"""Memory footprint: weights, state, peak activations, bytes on chip, and whether everything fits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from foldsim.model.placement import Placement
 from foldsim.model.records import BoolArray, FloatArray, LevelParams, Recogniser, SystemParams
+
+_OVERFLOW_TOLERANCE_BYTES = 0.5  # rounding of shares
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,10 @@ def footprint(
     levels: Sequence[LevelParams],
     system: SystemParams,
 ) -> Footprint:
-    """Totals and what has a home on chip.
+    """Total bytes and bytes stored on chip.
 
-    Peak activations are the largest set alive at once over all ops (components run one after the other). On-chip
-    bytes are the persistent bytes with an on-chip home and the peak activations that on-chip levels hold.
+    Peak activations are the largest set alive together over all ops (components run one after the other). On-chip
+    bytes are the persistent bytes placed on chip and the peak activations that fit on-chip levels.
     """
     state_rows = recogniser.group_is_state
     weights = recogniser.group_bytes[~state_rows].sum(axis=0)
@@ -43,6 +45,6 @@ def footprint(
     onchip = placement.resident_bytes[on_chip].sum(axis=0)
     if on_chip:
         onchip = onchip + (live * (1.0 - placement.activation_outside[on_chip[-1]])).max(axis=0, initial=0.0)
-    fits = (placement.overflow_bytes <= 0.5) & placement.pins_fit  # half a byte: rounding of shares
+    fits = (placement.overflow_bytes <= _OVERFLOW_TOLERANCE_BYTES) & placement.pins_fit
     total = weights + state + peak + system.runtime_bytes
     return Footprint(weights, state, peak, total, np.asarray(onchip), fits)

@@ -1,8 +1,8 @@
-"""Where persistent tensors (weights, tables, state) live, and which share of their reads each level serves.
+"""Placement of persistent tensors (weights, tables, state) in memory levels, and the share of reads each level serves.
 
 Levels are innermost first. ``auto`` fills the innermost level that keeps data with the groups that are read most
-often per byte, then the next. A scratchpad may hold part of a group. A cache under least-recently-used replacement
-holds a cyclically streamed set only if all of it fits between two uses.
+often per byte, then the next. A scratchpad may store part of a group. A cache under least-recently-used replacement
+retains a cyclically streamed set only if all of it fits between two uses.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ import numpy as np
 
 from foldsim.model.records import BoolArray, FloatArray, LevelParams, Recogniser
 
-# Share of every level kept free for streaming what does not live in it (double buffers). Our assumption.
+# Share of every level kept free for double buffers of streamed operands. Our assumption.
 STREAM_SHARE_RATIO = 0.125
-_PINNED_PRIORITY = 1.0e30  # reads per second per byte: ahead of everything
+_PINNED_PRIORITY = 1.0e30  # reads per second per byte: above every other priority
+_WHOLE_RATIO = 1.0 - 1e-12  # share that counts as a whole group, within rounding
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Homes of groups and room for activations, per level."""
+    """Levels of groups and room for activations, per level."""
 
     served_ratio: FloatArray  # (L, G, P) share of the group's reads served by the level; sums to 1 over levels
-    resident_bytes: FloatArray  # (L, P) persistent bytes that live in the level
+    resident_bytes: FloatArray  # (L, P) persistent bytes stored in the level
     usable_bytes: FloatArray  # (L, P)
     activation_room_bytes: FloatArray  # (L, P)
     activation_outside: FloatArray  # (L, R, P) share of an op's activations that does not fit the level
-    overflow_bytes: FloatArray  # (P,) persistent bytes and activations for which no level has room
-    pins_fit: BoolArray  # (P,) every pinned group found room in the innermost level that keeps data
+    overflow_bytes: FloatArray  # (P,) persistent bytes and activations that fit no level
+    pins_fit: BoolArray  # (P,) every pinned group fits the innermost level that keeps data
 
     def outside(self, level: int) -> FloatArray:
         """Share of each group's reads served by levels further out than ``level``, shape (G, P)."""
@@ -37,10 +38,10 @@ class Placement:
 
 
 def activations_outside(live_bytes: FloatArray, room_bytes: FloatArray, is_cache: bool) -> FloatArray:
-    """Share of an op's live activations that a level of some room cannot hold.
+    """Share of an op's live activations (R, P) that does not fit a level.
 
     ``live_bytes`` (R, P), ``room_bytes`` (P,). A scratchpad spills the excess; a cache that is too small for a set
-    that is swept end to end keeps none of it.
+    that is read end to end retains none of it.
     """
     if is_cache:
         return np.where(live_bytes > room_bytes, 1.0, 0.0)
@@ -53,74 +54,86 @@ def place(
     policy: str = "auto",
     pinned: Sequence[int] = (),
 ) -> Placement:
-    """Give every group of persistent tensors its home.
+    """Assign every group of persistent tensors to memory levels.
 
     Parameters
     ----------
-    policy : ``auto`` | ``dram`` (all in the outermost level that can hold it) | ``pinned`` (the groups listed in
+    policy : ``auto`` | ``dram`` (all in the outermost level that can store it) | ``pinned`` (the groups listed in
         ``pinned`` first, innermost; the others as in ``dram``).
     pinned : indices of groups.
     """
     n_points = recogniser.chunk_s.shape[0]
     count, n_groups = len(levels), recogniser.group_bytes.shape[0]
-    zeros = np.zeros(n_points)
-    live = recogniser.ops.live_bytes
-    peak = live.max(axis=0, initial=0.0)
-    usable = np.stack([zeros + lv.capacity_bytes * lv.usable_ratio for lv in levels])
+    usable = np.stack([np.zeros(n_points) + level.capacity_bytes * level.usable_ratio for level in levels])
     room = usable * (1.0 - STREAM_SHARE_RATIO)
-    outside = np.empty((count, *live.shape))
-    reserved = np.empty((count, n_points))
-    inner_room = zeros
-    for i, level in enumerate(levels):
-        outside[i] = activations_outside(live, room[i], level.is_cache)
-        if i:
-            np.minimum(outside[i], outside[i - 1], out=outside[i])
-        reserved[i] = np.where(peak > inner_room, np.minimum(peak, room[i]), 0.0)
-        inner_room = np.maximum(inner_room, room[i])
+    outside, reserved = _activation_room(recogniser.ops.live_bytes, levels, room)
     size = recogniser.group_bytes
-    calls = recogniser.invocations_per_chunk[recogniser.group_component] / recogniser.chunk_s  # (G, P)
-    priority = calls * recogniser.group_traffic_bytes / np.maximum(size, 1.0)  # reads and writes per second per byte
-    first = np.zeros((n_groups, 1), dtype=bool)
-    first[list(pinned)] = True
-    priority = np.where(first, _PINNED_PRIORITY, priority)
+    is_pinned = np.zeros((n_groups, 1), dtype=bool)
+    is_pinned[list(pinned)] = True
+    priority = np.where(is_pinned, _PINNED_PRIORITY, _reads_per_byte(recogniser))
     served = np.zeros((count, n_groups, n_points))
     resident = np.zeros((count, n_points))
-    left = np.ones((n_groups, n_points))  # share still without a home
+    left = np.ones((n_groups, n_points))  # share not yet placed
     pins_fit = np.ones(n_points, dtype=bool)
-    innermost_kept = next((i for i, lv in enumerate(levels) if lv.keeps_data), count - 1)
+    innermost_kept = next((i for i, level in enumerate(levels) if level.keeps_data), count - 1)
     for i, level in enumerate(levels):
         last = i == count - 1
         if not (level.keeps_data or last):
             continue
-        # State that can live nowhere further out goes first, whatever the policy: weights can wait in flash.
-        last_home = not any(lv.keeps_data and lv.writable for lv in levels[i + 1 :])
+        # State that no outer level can store goes first under every policy: weights can wait in flash.
+        last_home = not any(outer.keeps_data and outer.writable for outer in levels[i + 1 :])
         must_stay = recogniser.group_is_state[:, None] & last_home
         able = (level.writable | ~recogniser.group_is_state)[:, None] & (left > 0)
         if not last and policy != "auto":
-            able = able & (must_stay | (first & (policy == "pinned")))
-        if any(lv.read_in_place for lv in levels[i + 1 :]):  # weights stay where they are read, unless pinned
-            able = able & (recogniser.group_is_state[:, None] | first)
+            able = able & (must_stay | (is_pinned & (policy == "pinned")))
+        if any(outer.read_in_place for outer in levels[i + 1 :]):  # weights stay where they are read, unless pinned
+            able = able & (recogniser.group_is_state[:, None] | is_pinned)
         free = np.maximum(0.0, (usable[i] if last else room[i]) - reserved[i])
         rank = np.where(must_stay, _PINNED_PRIORITY, priority)
         fill = _fill_cache if level.is_cache and not last else _fill_scratchpad
         share = np.where(able, fill(size * left * able, rank, free), 0.0) * left
+        resident[i] = (size * share).sum(axis=0)
         if last:
-            resident[i] = np.minimum((size * share).sum(axis=0), free)
-            share = left  # nothing further out: what does not fit is still read from here, and does not fit
-        else:
-            resident[i] = (size * share).sum(axis=0)
+            resident[i] = np.minimum(resident[i], free)
+            share = left  # the outermost level serves all remaining reads, even of bytes that do not fit
         served[i] = share
         left = left - share
         if i == innermost_kept and len(pinned):
-            pins_fit = (served[i][list(pinned)] >= 1.0 - 1e-12).all(axis=0)
+            pins_fit = (served[i][list(pinned)] >= _WHOLE_RATIO).all(axis=0)
     lost = np.maximum(0.0, (size * served[-1]).sum(axis=0) - resident[-1])
     last_writable = max((i for i, level in enumerate(levels) if level.writable), default=0)
-    spilled = (outside[last_writable] * live).max(axis=0, initial=0.0)  # activations without a home
+    spilled = (outside[last_writable] * recogniser.ops.live_bytes).max(axis=0, initial=0.0)
     return Placement(served, resident, usable, room, outside, lost + spilled, pins_fit)
 
 
+def _activation_room(
+    live_bytes: FloatArray, levels: Sequence[LevelParams], room_bytes: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Share of activations outside each level (L, R, P), and bytes that each level reserves for activations (L, P).
+
+    A level reserves room for the peak only if no inner level has room for it.
+    """
+    peak = live_bytes.max(axis=0, initial=0.0)
+    outside = np.empty((len(levels), *live_bytes.shape))
+    reserved = np.empty(room_bytes.shape)
+    inner_room = np.zeros(room_bytes.shape[1])
+    for i, level in enumerate(levels):
+        outside[i] = activations_outside(live_bytes, room_bytes[i], level.is_cache)
+        if i:
+            np.minimum(outside[i], outside[i - 1], out=outside[i])
+        reserved[i] = np.where(peak > inner_room, np.minimum(peak, room_bytes[i]), 0.0)
+        inner_room = np.maximum(inner_room, room_bytes[i])
+    return outside, reserved
+
+
+def _reads_per_byte(recogniser: Recogniser) -> FloatArray:
+    """Reads and writes of each group per second and stored byte (G, P)."""
+    calls = recogniser.invocations_per_chunk[recogniser.group_component] / recogniser.chunk_s
+    return calls * recogniser.group_traffic_bytes / np.maximum(recogniser.group_bytes, 1.0)
+
+
 def _fill_scratchpad(size: FloatArray, priority: FloatArray, free: FloatArray) -> FloatArray:
-    """Share of each group (G, P) that greedy filling by priority puts into ``free`` bytes (P,)."""
+    """Share of each group (G, P) stored in ``free`` bytes (P,) when filled greedily by priority."""
     order = np.argsort(-priority, axis=0, kind="stable")
     sorted_size = np.take_along_axis(size, order, axis=0)
     before = np.cumsum(sorted_size, axis=0) - sorted_size
@@ -133,8 +146,8 @@ def _fill_scratchpad(size: FloatArray, priority: FloatArray, free: FloatArray) -
 def _fill_cache(size: FloatArray, priority: FloatArray, free: FloatArray) -> FloatArray:
     """Share of each group's reads (G, P) that hit a least-recently-used cache of ``free`` bytes (P,).
 
-    Between two sweeps through a group, every group that is swept at least as often runs once; a rarer one runs in
-    ``priority_rare / priority`` of the gaps. The group survives a gap if all that ran in it fits.
+    Between two sweeps through a group, every group with at least as frequent sweeps runs once; a rarer one runs in
+    ``priority_rare / priority`` of the gaps. The group survives a gap if everything that ran in it fits.
     """
     order = np.argsort(-priority, axis=0, kind="stable")
     sorted_size = np.take_along_axis(size, order, axis=0)

@@ -1,4 +1,4 @@
-"""From the work of one chunk to average power: duty, sleep, wake, real time or not."""
+"""Average power from the work of one chunk: duty cycle, sleep, waking, and whether a design is real-time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from foldsim.model.records import BoolArray, FloatArray, Hardware, Number
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the chunk period divides, each (P,) [s]."""
+    """Division of the chunk period, each (P,) [s]."""
 
     busy_s: FloatArray
     idle_s: FloatArray  # asleep
-    waiting_s: FloatArray  # awake without work: too short a gap to sleep in
-    wakes: FloatArray  # 1 where the device sleeps between chunks
+    waiting_s: FloatArray  # awake without work: the gap is too short for sleep
+    wakes: FloatArray  # 1 where the device sleeps between chunks, else 0
     wake_s: FloatArray
     period_s: FloatArray  # the chunk
     realtime: BoolArray
@@ -28,9 +28,9 @@ class Schedule:
 def schedule(busy_s: FloatArray, chunk_s: FloatArray, wake_s: Number) -> Schedule:
     """Divide the chunk period into waking, work and sleep.
 
-    The device sleeps only if waking and working leave time to; else it stays awake for what is left. A design whose
-    work takes longer than a chunk is not real-time; its power is still energy per second of audio, so that designs stay
-    comparable.
+    The device sleeps only if waking and working leave time for it; otherwise it stays awake for the rest of the period.
+    A design whose work takes longer than a chunk is not real-time; its power is still energy per second of audio, so
+    that designs stay comparable.
 
     >>> s = schedule(np.array([0.04, 0.3]), np.array([0.16, 0.16]), 0.001)
     >>> s.idle_s.round(4).tolist(), s.realtime.tolist()
@@ -46,10 +46,10 @@ def schedule(busy_s: FloatArray, chunk_s: FloatArray, wake_s: Number) -> Schedul
 def latency_band(
     busy_fast_s: FloatArray, busy_slow_s: FloatArray, wake_fast_s: Number, wake_slow_s: Number, chunk_s: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Least and greatest latency [s] (P,) where work and waking take any time between a fast and a slow end.
+    """Least and greatest latency [s] (P,) where work and waking take any time between a fast and a slow bound.
 
     Latency is waking + work where that leaves time to sleep, else the work alone: a device that does not sleep does not
-    wake, so a slow end may be the quicker one.
+    wake, so the slow bound may give the shorter latency.
 
     >>> low, high = latency_band(np.array([0.02, 0.1]), np.array([0.04, 0.2]), 0.001, 0.01, np.array([0.16, 0.16]))
     >>> low.round(3).tolist(), high.round(3).tolist()
@@ -87,12 +87,12 @@ def chunk_terms(activity: Activity, plan: Schedule, hardware: Hardware, supply: 
 
 
 def average_power(activity: Activity, plan: Schedule, hardware: Hardware, supply: Supply) -> Power:
-    """Energy of one chunk period over the chunk's duration."""
+    """Average power: energy of one chunk period over its duration."""
     return power_of(chunk_terms(activity, plan, hardware, supply), plan)
 
 
 def power_of(terms: Sequence[Term], plan: Schedule) -> Power:
-    """Average power of energy terms spent once per chunk."""
+    """Average power of the energy terms of one chunk period."""
     parts = sum_by_part(terms)
     to_mw = 1.0 / (plan.period_s * u.PJ_PER_MW_S)
     total = parts["compute"] + parts["onchip"] + parts["dram"] + parts["static"]

@@ -1,16 +1,17 @@
-"""Bytes that must enter a memory level to do one matrix product: the closed form.
+"""Bytes that must enter a memory level to compute one matrix product: the closed form.
 
 A product ``(m x k)(k x n)`` is cut into tiles that fit the level. With three nested tile loops, the operand that does
-not depend on the innermost loop stays in place, and a tile one element thick along that loop is enough. That leaves
-three families, each with two free tile sizes:
+not depend on the innermost loop stays in place, and a tile one element thick along that loop is sufficient. Three
+families remain, each with two free tile sizes:
 
 * results stay: the first operand is read once per column of tiles, the second once per row of tiles;
 * the first operand stays: the second is read once per row of tiles, partial sums leave and return between reductions;
 * the second operand stays: likewise with the first.
 
-Each family is ``minimise a ceil(p/tp) + b ceil(q/tq)`` under ``w tp tq + u tp + v tq <= S``. Whenever one operand (or
-the result) fits with a strip of the others, every operand crosses once (compulsory traffic); only the remaining
-points are searched, over a fixed short list of loop counts around the continuous optimum.
+Each family is ``minimise a ceil(p/tp) + b ceil(q/tq)`` under ``s tp tq + s_p tp + s_q tq <= S``, where s, s_p and s_q
+are the bytes per element of the tile that stays and of the two strips. Whenever one operand (or the result) fits with a
+strip of the others, every operand crosses once (compulsory traffic); only the remaining points are searched, over a
+fixed short list of loop counts around the continuous optimum.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from foldsim.model.records import FloatArray
 _SMALL_COUNTS = np.arange(1.0, 9.0)
 _AROUND_OPTIMUM = np.array([0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0])
 _NEVER = 1.0e30  # tile count (and cost) of what does not fit
-_FLOOR = 1.0e-12  # keeps quotients finite where an operand needs no space or costs nothing
+_FLOOR = 1.0e-12  # keeps quotients finite where an operand needs no space or has no cost
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,20 @@ def tiled_traffic(
     element_bytes: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     outside: tuple[FloatArray, FloatArray, FloatArray],
 ) -> TileTraffic:
-    """Bytes that cross into (and out of) a level of a given free capacity.
+    """Bytes that cross into (and out of) a level with a given free capacity.
 
     Parameters
     ----------
-    m, k, n : product shape, any broadcastable shape.
+    m, k, n : product shape; all arrays broadcast together.
     capacity_bytes : free part of the level [bytes].
     element_bytes : bytes per element of first operand, second operand, result and partial sum.
-    outside : share (0 to 1) of the first operand, second operand and result that lives outside the level. An operand
-        that lives inside costs nothing and needs no tile space.
+    outside : share (0 to 1) of the first operand, second operand and result that is stored outside the level. An
+        operand inside causes no traffic and needs no tile space.
 
     Returns
     -------
-    TileTraffic, already multiplied by the shares. Valid for products of any shape; equals an exhaustive search over
-    tile sizes and loop orders within 2 % (``tests/model/test_tiling.py`` reports the distribution).
+    TileTraffic, multiplied by the shares. Valid for products of any shape; equals an exhaustive search over tile sizes
+    and loop orders within 2 % (``tests/model/test_tiling.py`` reports the distribution).
 
     >>> one = np.ones(1)
     >>> t = tiled_traffic(4 * one, 512 * one, 1536 * one, 2.0**20 * one, (one, one, one, 4 * one), (one, one, one))
@@ -112,11 +113,11 @@ def swept_traffic(
     outside: tuple[FloatArray, FloatArray, FloatArray],
     columns_count: FloatArray,
 ) -> TileTraffic:
-    """Bytes across the same border where a library does not tile: a pass over the first operand per few columns.
+    """Bytes across the same boundary for a library that does not tile: one pass over the first operand per few columns.
 
     ``columns_count`` columns of the second operand are multiplied in one pass over all rows of the first, which is read
-    again in the next unless all of it fits beside them. The second operand and the result cross once. Parameters and
-    result as in :func:`tiled_traffic`.
+    again in the next pass unless all of it fits together with them. The second operand and the result cross once.
+    Parameters and result as in :func:`tiled_traffic`.
 
     >>> one = np.ones(1)
     >>> t = swept_traffic(4 * one, 512 * one, 6 * one, 1024 * one, (one, one, one, 4 * one), (one, one, one), 2 * one)
@@ -148,9 +149,8 @@ def _search(
     """Best of the three families for points (X,): reads of the first and of the second operand, partial-sum bytes."""
     space_a, space_b, space_c = spaces
     capacity = np.maximum(capacity, space_a + space_b + space_c)  # one element of each always fits
-    swap = 2.0 * m * n * partial_bytes  # leaves and returns
+    swap = 2.0 * m * n * partial_bytes  # bytes that leave and return
     one = np.ones_like(m)
-    # (cost per pass over p, cost per pass over q, p, q, w, u, v)
     rows, columns = _two_loops(second, first, m, n, space_c, space_a, space_b, capacity)
     results_stay = second * rows + first * columns
     rows_a, folds_a = _two_loops(second, swap, m, k, space_a, space_c, space_b, capacity)
@@ -169,36 +169,25 @@ def _two_loops(
     cost_q: FloatArray,
     p: FloatArray,
     q: FloatArray,
-    w: FloatArray,
-    u: FloatArray,
-    v: FloatArray,
+    space: FloatArray,
+    strip_p: FloatArray,
+    strip_q: FloatArray,
     capacity: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
-    """Counts X, Y of tiles along p and q that minimise ``cost_p X + cost_q Y`` with the tiles inside ``capacity``."""
-    # Continuous optimum without the strips: tp tq = S/w, tp = sqrt(cost_p p S / (w cost_q q)).
-    area = capacity / np.maximum(w, _FLOOR)
+    """Counts X, Y of tiles along p and q that minimise ``cost_p X + cost_q Y`` with the tiles inside ``capacity``.
+
+    ``space``, ``strip_p`` and ``strip_q`` are s, s_p and s_q of the module's equation. All arrays (X,).
+    """
+    # Continuous optimum without the strips: tp tq = S/s, tp = sqrt(cost_p p S / (s cost_q q)).
+    area = capacity / np.maximum(space, _FLOOR)
     tile_p = np.clip(np.sqrt(cost_p * p * area / np.maximum(cost_q * q, _FLOOR)), 1.0, p)
     tile_q = np.clip(area / tile_p, 1.0, q)
     best_cost = np.full_like(p, np.inf)
     best_x, best_y = p.copy(), q.copy()
-    for near_x, near_y in zip(
-        np.concatenate(
-            [
-                np.broadcast_to(_SMALL_COUNTS[:, None], (_SMALL_COUNTS.size, p.size)),
-                _AROUND_OPTIMUM[:, None] * (p / tile_p),
-            ]
-        ),
-        np.concatenate(
-            [
-                np.broadcast_to(_SMALL_COUNTS[:, None], (_SMALL_COUNTS.size, p.size)),
-                _AROUND_OPTIMUM[:, None] * (q / tile_q),
-            ]
-        ),
-        strict=True,
-    ):
+    for near_x, near_y in zip(_counts_to_try(p / tile_p), _counts_to_try(q / tile_q), strict=True):
         for x, y in (
-            _other_count(near_x, p, q, w, u, v, capacity),
-            _other_count(near_y, q, p, w, v, u, capacity)[::-1],
+            _other_count(near_x, p, q, space, strip_p, strip_q, capacity),
+            _other_count(near_y, q, p, space, strip_q, strip_p, capacity)[::-1],
         ):
             cost = np.where(np.maximum(x, y) < _NEVER, cost_p * x + cost_q * y, _NEVER)
             better = cost < best_cost
@@ -207,18 +196,24 @@ def _two_loops(
     return best_x, best_y
 
 
+def _counts_to_try(optimum: FloatArray) -> FloatArray:
+    """Tile counts near the continuous optimum (X,), and all small ones: (tries, X)."""
+    small = np.broadcast_to(_SMALL_COUNTS[:, None], (_SMALL_COUNTS.size, optimum.size))
+    return np.concatenate([small, _AROUND_OPTIMUM[:, None] * optimum])
+
+
 def _other_count(
     count: FloatArray,
     p: FloatArray,
     q: FloatArray,
-    w: FloatArray,
-    u: FloatArray,
-    v: FloatArray,
+    space: FloatArray,
+    strip_p: FloatArray,
+    strip_q: FloatArray,
     capacity: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
-    """For about ``count`` tiles along p, the exact tile counts along p and q (``_NEVER`` where nothing fits)."""
+    """For about ``count`` tiles along p, the exact tile counts along p and q (``_NEVER`` where no tile fits)."""
     tile_p = np.ceil(p / np.clip(np.round(count), 1.0, p))
-    room = np.floor((capacity - u * tile_p) / np.maximum(w * tile_p + v, _FLOOR))
+    room = np.floor((capacity - strip_p * tile_p) / np.maximum(space * tile_p + strip_q, _FLOOR))
     fits = room >= 1.0
     tile_q = np.clip(room, 1.0, q)
     return np.ceil(p / tile_p), np.where(fits, np.ceil(q / tile_q), _NEVER)

@@ -1,6 +1,6 @@
 """Bytes that cross every boundary of the memory hierarchy, per op.
 
-Boundary ``i`` lies between level ``i`` and the next one out; boundary ``-1`` (the *port*) lies between the compute
+Boundary ``i`` is between level ``i`` and the next level outwards; boundary ``-1`` (the *port*) is between the compute
 unit and level 0. A transfer across a boundary is a read on its outer side and a write on its inner side, or the
 reverse.
 """
@@ -23,7 +23,7 @@ class Traffic:
 
     inward: tuple[FloatArray, ...]
     outward: tuple[FloatArray, ...]
-    decode_count: tuple[FloatArray, ...] = ()  # elements of vector work that decoding takes, by DECODE_KINDS
+    decode_count: tuple[FloatArray, ...] = ()  # elements of vector work of decoding, by DECODE_KINDS; empty without
 
     def served_by(self, level: int) -> FloatArray:
         """Bytes that level ``level`` exchanges with its inner side."""
@@ -31,7 +31,7 @@ class Traffic:
 
 
 def per_op(values: Sequence[Number], index: np.ndarray, n_points: int) -> FloatArray:
-    """Spread a parameter of each compute unit over the ops that run there: (len(index), P) or (len(index), 1)."""
+    """Parameter of the compute unit of each op, (len(index), P) or (len(index), 1); ``index`` selects the unit."""
     arrays = [np.asarray(v, dtype=np.float64) for v in values]
     if all(a.ndim == 0 for a in arrays):
         return np.array([float(a) for a in arrays])[index][:, None]
@@ -47,17 +47,17 @@ def _by_group(values: FloatArray, group: np.ndarray) -> FloatArray:
 
 def weight_fetches(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     """Weights that enter the array in one invocation (matrix_rows, P): all of them once per ``register_rows`` rows."""
-    unit = ops.unit[: ops.matrix_rows]
-    registers = per_op([u.register_rows_count for u in units], unit, ops.live_bytes.shape[1])
+    registers = per_op(
+        [unit.register_rows_count for unit in units], ops.unit[: ops.matrix_rows], ops.live_bytes.shape[1]
+    )
     fetched = ops.batch * ops.steps * ops.k * ops.n * np.ceil(ops.m / registers)
     return np.where(ops.second_is_weight[:, None], fetched, 0.0)
 
 
 def decode_work(ops: OpTable, units: Sequence[UnitParams]) -> tuple[FloatArray, ...]:
-    """Elements of vector work, by kind, that decoding compressed weights takes per op; () where none are compressed.
+    """Elements of vector work to decode compressed weights, by DECODE_KINDS, each (R, P); () without compression.
 
-    Weights are decoded where they enter the array, each time they do (our assumption): all levels hold and move them
-    compressed. Each (R, P).
+    Weights are decoded whenever they enter the array (our assumption): all levels store and move them compressed.
     """
     if ops.codec is None:
         return ()
@@ -75,12 +75,12 @@ def port_traffic(ops: OpTable, units: Sequence[UnitParams]) -> tuple[FloatArray,
 
     The first operand is read once per ``unroll_n`` columns, the second once per ``register_rows`` rows, results leave
     once (their partial sums stay in accumulators). Vector work reads and writes its operands once. Codebook vectors are
-    read from the level on top of the indices.
+    read in addition to the indices.
     """
     rows, n_points = ops.matrix_rows, ops.live_bytes.shape[1]
-    unit = ops.unit[:rows]
-    unroll_n = per_op([u.unroll_n_count for u in units], unit, n_points)
-    registers = per_op([u.register_rows_count for u in units], unit, n_points)
+    unit_index = ops.unit[:rows]
+    unroll_n = per_op([unit.unroll_n_count for unit in units], unit_index, n_points)
+    registers = per_op([unit.register_rows_count for unit in units], unit_index, n_points)
     full = np.zeros(ops.live_bytes.shape)
     inward = full + ops.input_bytes + ops.table_bytes + ops.state_read_bytes
     outward = full + ops.output_bytes
@@ -92,13 +92,13 @@ def port_traffic(ops: OpTable, units: Sequence[UnitParams]) -> tuple[FloatArray,
     )
     if ops.codec is not None:
         inward[:rows] += weight_fetches(ops, units) * ops.codec.codeword_bytes_per_element
-    # State that a product makes (new keys and values) is part of its result, written once, straight to its place.
+    # State that a product computes (new keys and values) is part of its result, written once to its final address.
     outward[:rows] += products * ops.m * ops.n * ops.output_bytes_per_element
     return inward, outward
 
 
 def _tile_room(ops: OpTable, placement: Placement, level: int) -> FloatArray:
-    """Bytes that tiles of what streams may take: the most of this level and those inside it (matrix_rows, P)."""
+    """Bytes available to tiles of streamed operands: the most of this level and all inner ones (matrix_rows, P)."""
     rows = ops.matrix_rows
     free = np.zeros((rows, 1))
     for i in range(level + 1):
@@ -114,7 +114,7 @@ def _products_traffic(
     free: FloatArray,
     outside: tuple[FloatArray, FloatArray, FloatArray],
 ) -> TileTraffic:
-    """Bytes of one product of each matrix row: tiled as well as can be, or as a library sweeps that does not tile."""
+    """Bytes of one product of each matrix row: optimally tiled, or in passes of a library that does not tile."""
     widths = (
         ops.input_bytes_per_element,
         ops.second_bytes_per_element,
@@ -122,9 +122,9 @@ def _products_traffic(
         ops.partial_bytes_per_element,
     )
     tiles = tiled_traffic(ops.m, ops.k, ops.n, free, widths, outside)
-    if not any(u.columns_per_pass_count for u in units):
+    if all(unit.columns_per_pass_count is None for unit in units):
         return tiles
-    columns = [(u.columns_per_pass_count or (np.nan,))[0] for u in units]
+    columns = [np.nan if unit.columns_per_pass_count is None else unit.columns_per_pass_count for unit in units]
     per_pass = per_op(columns, ops.unit[: ops.matrix_rows], ops.live_bytes.shape[1])
     swept = swept_traffic(ops.m, ops.k, ops.n, free, widths, outside, per_pass)
     sweeps = ~np.isnan(per_pass)
@@ -132,13 +132,14 @@ def _products_traffic(
 
 
 def _read_in_place(ops: OpTable, units: Sequence[UnitParams], home: LevelParams) -> FloatArray:
-    """Bytes of weights of a product that a core reads from a level in place, through its read cache (matrix_rows, P).
+    """Bytes of weights that a core reads in place from their home level, through its read cache (matrix_rows, P).
 
-    Once where all of them fit the cache, else once per ``register_rows`` rows (and per step): each pass over the rows
-    sweeps the weights from end to end, and a cache that is smaller than a sweep keeps nothing of it.
+    Once where all weights of the product fit the cache, else once per ``register_rows`` rows and step: each pass over
+    the rows reads the weights from end to end, and a smaller cache retains none of them.
     """
-    unit = ops.unit[: ops.matrix_rows]
-    registers = per_op([u.register_rows_count for u in units], unit, ops.live_bytes.shape[1])
+    registers = per_op(
+        [unit.register_rows_count for unit in units], ops.unit[: ops.matrix_rows], ops.live_bytes.shape[1]
+    )
     once = ops.batch * ops.k * ops.n * ops.second_bytes_per_element
     return once * np.where(once > home.read_cache_bytes, ops.steps * np.ceil(ops.m / registers), 1.0)
 
@@ -147,24 +148,23 @@ def boundary_traffic(
     ops: OpTable,
     placement: Placement,
     level: int,
-    units: Sequence[UnitParams] = (),
-    levels: Sequence[LevelParams] = (),
+    units: Sequence[UnitParams],
+    levels: Sequence[LevelParams],
 ) -> tuple[FloatArray, FloatArray]:
     """Bytes across the boundary outside ``level`` (inward, outward), shape (R, P).
 
-    Tiles may be as large as the roomiest level up to here holds them: what an inner level keeps (registers and shared
-    memory of a GPU, larger than its cache) need not cross an outer boundary again. Weights that are read in place go
-    past the levels between their home and the innermost one: tiles of that one decide how often they are read, or,
-    where it is the only level inside, the passes over the rows.
+    Tiles may be as large as the free space of the roomiest level up to this one: what an inner level keeps (registers
+    and shared memory of a GPU, larger than its cache) need not cross an outer boundary again. Weights that are read in
+    place bypass the levels between their home and the innermost one.
     """
     rows = ops.matrix_rows
-    home = next((i for i, lv in enumerate(levels) if lv.read_in_place and i > level), None)
+    home = next((i for i, other in enumerate(levels) if other.read_in_place and i > level), None)
     outside = placement.outside(level)
-    act = placement.activation_outside[level]
+    activations = placement.activation_outside[level]
     weights = _by_group(outside, ops.group)
     state = _by_group(outside, ops.state_group)
-    inputs = np.maximum(act, ops.input_outside)
-    outputs = np.maximum(act, ops.output_outside)
+    inputs = np.maximum(activations, ops.input_outside)
+    outputs = np.maximum(activations, ops.output_outside)
     tables = np.zeros_like(weights) if home is not None and level + 1 < home else weights
     inward = ops.input_bytes * inputs + ops.table_bytes * tables + ops.state_read_bytes * state
     outward = ops.output_bytes * outputs + ops.state_write_bytes * state
@@ -179,17 +179,33 @@ def boundary_traffic(
     stays = is_weight & (ops.batch * ops.k * ops.n * ops.second_bytes_per_element <= free)
     second_in = ops.batch * np.where(stays, 1.0, ops.steps) * tiles.second_in
     if home is not None:
-        if level + 1 < home:
-            read: Number | FloatArray = 0.0
-        elif home > 1:
-            room = _tile_room(ops, placement, 0)
-            read = products * _products_traffic(ops, units, room, crossing).second_in
-        else:
-            read = second * _read_in_place(ops, units, levels[home])
-        second_in = np.where(is_weight, read, second_in)
+        in_place = _weights_read_in_place(ops, placement, level, units, levels, home, crossing)
+        second_in = np.where(is_weight, in_place, second_in)
     inward[:rows] += products * (tiles.first_in + tiles.partial_in) + second_in
     outward[:rows] += products * tiles.result_out
     return inward, outward
+
+
+def _weights_read_in_place(
+    ops: OpTable,
+    placement: Placement,
+    level: int,
+    units: Sequence[UnitParams],
+    levels: Sequence[LevelParams],
+    home: int,
+    crossing: tuple[FloatArray, FloatArray, FloatArray],
+) -> Number:
+    """Bytes of weights across the boundary outside ``level`` that are read in place from level ``home``.
+
+    Only the boundary next to ``home`` carries any. Tiles of the innermost level determine how often weights are read;
+    if ``home`` is next to the innermost level, the passes over the rows do.
+    """
+    if level + 1 < home:
+        return 0.0
+    if home > 1:
+        tiles = _products_traffic(ops, units, _tile_room(ops, placement, 0), crossing)
+        return ops.batch * ops.steps * tiles.second_in
+    return crossing[1] * _read_in_place(ops, units, levels[home])
 
 
 def traffic(
@@ -198,7 +214,10 @@ def traffic(
     units: Sequence[UnitParams],
     levels: Sequence[LevelParams],
 ) -> Traffic:
-    """Bytes across every boundary for one instance of every op in one invocation."""
+    """Bytes across every boundary for one instance of every op in one invocation.
+
+    ``levels`` are innermost first; ``placement`` is that of the same levels.
+    """
     flows = [port_traffic(ops, units)]
     flows += [boundary_traffic(ops, placement, i, units, levels) for i in range(len(levels) - 1)]
     return Traffic(tuple(f[0] for f in flows), tuple(f[1] for f in flows), decode_work(ops, units))

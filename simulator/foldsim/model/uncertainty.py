@@ -1,9 +1,9 @@
-"""Bands: what the ranges of the energy coefficients allow.
+"""Bands of power ratios that follow from the ranges of the energy coefficients.
 
 Power is a sum of terms, each an activity times a coefficient with a range, so its band is exact: all coefficients low,
 all high. The ratio of two designs on one chip shares the coefficients, so most of the uncertainty cancels. Terms of one
-cause (leakage busy and asleep) stand at their low, nominal or high ends together; over these its band is exact too, by
-fractional programming, without sampling.
+cause (leakage busy and asleep) take their low, nominal or high values together; the band of the ratio over these values
+is exact too, by fractional programming, without sampling.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ import numpy as np
 
 from foldsim.model.records import FloatArray
 
-# Dinkelbach's iteration converges superlinearly; with tens of terms it is done in three or four steps.
+# Dinkelbach's iteration converges superlinearly; with tens of terms it ends after three or four steps.
 _MAX_STEPS = 30
 
 
 def ratio_band(top: FloatArray, bottom: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Least and greatest ``sum(top) / sum(bottom)`` when every cause stands at any of its ends, the same in both sums.
+    """Least and greatest ``sum(top) / sum(bottom)`` when every cause takes any of its ends, the same in both sums.
 
     Parameters
     ----------
-    top, bottom : (E, T, P), ends by causes by points. Causes move independently of one another. All sums of ``bottom``
-        must be above zero.
+    top, bottom : (E, T, P), ends by causes by points. Causes vary independently of one another. All sums of
+        ``bottom`` must be above zero.
+
+    Returns
+    -------
+    Least and greatest ratio, each (P,).
 
     Source: W. Dinkelbach, On Nonlinear Fractional Programming, Management Science 13 (1967).
 
@@ -46,8 +50,8 @@ def _extreme(top: FloatArray, bottom: FloatArray, sign: float) -> FloatArray:
             better = other > gain
             best_top, best_bottom = np.where(better, top[end], best_top), np.where(better, bottom[end], best_bottom)
             gain = np.maximum(gain, other)
-        found = best_top.sum(axis=0) / best_bottom.sum(axis=0)
-        if np.array_equal(found, ratio):
+        updated = best_top.sum(axis=0) / best_bottom.sum(axis=0)
+        if np.array_equal(updated, ratio):
             break
-        ratio = found
+        ratio = updated
     return ratio
