@@ -82,7 +82,7 @@ def evaluate(designs: Sequence[Design]) -> pd.DataFrame:
     >>> evaluate(pair)["fold_factor"].tolist()
     [1, 2]
     """
-    items = {id(item): item for each in designs for item in each.inputs}
+    items = {(type(item), item.name, item.sha256): item for each in designs for item in each.inputs}
     ordered = sorted(items.values(), key=lambda item: isinstance(item, Profile))
     return Results(evaluate_designs(designs), origin(ordered, ["python"])).to_frame()
 

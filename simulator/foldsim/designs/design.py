@@ -23,7 +23,7 @@ from foldsim.designs.checks import (
 )
 from foldsim.hardware.profile import Profile
 from foldsim.model.evaluate import Bands, Evaluation, Work, evaluate, work
-from foldsim.model.records import FloatArray, Hardware, IntArray
+from foldsim.model.records import BoolArray, FloatArray, Hardware, IntArray
 from foldsim.workload.compression import AnyCompression, Compression
 from foldsim.workload.compression_text import CompressionTextError, describe_compression, parse_compression
 from foldsim.workload.folding import describe_layers
@@ -223,16 +223,18 @@ class Points:
         """Placement, traffic and time of lowered points on one set of hardware values."""
         return work(lowered.recogniser, hardware, *self.conditions(lowered))
 
-    def conditions(self, lowered: Lowered) -> tuple[str, str, tuple[int, ...]]:
-        """Policy, placement and pinned groups, in the form that the model takes."""
-        recogniser, design = lowered.recogniser, self.design
-        names = pinned_names(design.placement)
-        pinned = tuple(
-            group
-            for group, component in enumerate(recogniser.group_component)
-            if recogniser.component_names[component] in names and not recogniser.group_is_state[group]
-        )
-        return design.policy, "pinned" if names else design.placement, pinned
+    def conditions(self, lowered: Lowered) -> tuple[str, str, BoolArray]:
+        """Policy, placement and pinned groups (G, 1), in the form that the model takes."""
+        policy, placement = self.design.policy, self.design.placement
+        return policy, "pinned" if pinned_names(placement) else placement, pinned_groups(lowered, placement)[:, None]
+
+
+def pinned_groups(lowered: Lowered, placement: str) -> BoolArray:
+    """Which groups of tensors a placement pins (G,): the weights of the components that it names."""
+    recogniser = lowered.recogniser
+    names = pinned_names(placement)
+    named = np.array([name in names for name in recogniser.component_names], dtype=bool)
+    return named[recogniser.group_component] & ~recogniser.group_is_state
 
 
 def assigned(lowered: Lowered, profile: Profile) -> Lowered:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from foldsim import units as u
 from foldsim.model import energy, memory, placement, power, roofline
-from foldsim.model.records import FloatArray, Hardware, IntArray, Number, Recogniser
+from foldsim.model.records import BoolArray, FloatArray, Hardware, IntArray, Number, Recogniser
 from foldsim.model.traffic import Traffic, traffic
 from foldsim.model.uncertainty import ratio_band
 
@@ -139,9 +140,9 @@ class Evaluation(Work):
 def work(
     recogniser: Recogniser,
     hardware: Hardware,
-    policy: str = RACE_TO_IDLE,
-    placement_policy: str = "auto",
-    pinned: tuple[int, ...] = (),
+    policy: str | Sequence[str] = RACE_TO_IDLE,
+    placement_policy: str | Sequence[str] = "auto",
+    pinned: Sequence[int] | BoolArray = (),
 ) -> Work:
     """Placement, traffic, time and schedule of a chunk at P design points; parameters as in :func:`evaluate`."""
     ops = recogniser.ops
@@ -167,16 +168,16 @@ def busy_time(
 def evaluate(
     recogniser: Recogniser,
     bands: Bands,
-    policy: str = RACE_TO_IDLE,
-    placement_policy: str = "auto",
-    pinned: tuple[int, ...] = (),
+    policy: str | Sequence[str] = RACE_TO_IDLE,
+    placement_policy: str | Sequence[str] = "auto",
+    pinned: Sequence[int] | BoolArray = (),
 ) -> Evaluation:
     """Evaluate P design points together.
 
     Parameters
     ----------
     policy : ``race-to-idle`` (fastest operating point, then sleep), ``slowest-real-time`` (slowest point that still
-        meets the deadline, else the fastest), or the name of an operating point.
+        meets the deadline, else the fastest), or the name of an operating point; one, or one per point.
     placement_policy, pinned : see :func:`foldsim.model.placement.place`.
 
     Raises
@@ -234,7 +235,7 @@ def _supply(hardware: Hardware, point: IntArray) -> energy.Supply:
 
 
 def _operating_point(
-    policy: str,
+    policy: str | Sequence[str],
     recogniser: Recogniser,
     hardware: Hardware,
     flows: Traffic,
@@ -242,6 +243,12 @@ def _operating_point(
 ) -> IntArray:
     """Index of the operating point that the policy selects at every design point (P,)."""
     shape = recogniser.chunk_s.shape
+    if not isinstance(policy, str):
+        point = np.zeros(shape, dtype=np.int64)
+        for name in dict.fromkeys(policy):
+            selected = _operating_point(name, recogniser, hardware, flows, count)
+            point = np.where(np.asarray(policy) == name, selected, point)
+        return point
     if policy in hardware.point_names:
         return np.full(shape, hardware.point_names.index(policy))
     frequency = np.stack([np.broadcast_to(p.frequency_hz, shape) for p in hardware.points])

@@ -51,16 +51,16 @@ def activations_outside(live_bytes: FloatArray, room_bytes: FloatArray, is_cache
 def place(
     recogniser: Recogniser,
     levels: Sequence[LevelParams],
-    policy: str = "auto",
-    pinned: Sequence[int] = (),
+    policy: str | Sequence[str] = "auto",
+    pinned: Sequence[int] | BoolArray = (),
 ) -> Placement:
     """Assign every group of persistent tensors to memory levels.
 
     Parameters
     ----------
     policy : ``auto`` | ``dram`` (all in the outermost level that can store it) | ``pinned`` (the groups listed in
-        ``pinned`` first, innermost; the others as in ``dram``).
-    pinned : indices of groups.
+        ``pinned`` first, innermost; the others as in ``dram``); one, or one per point.
+    pinned : indices of groups, or a mask (G, P).
     """
     n_points = recogniser.chunk_s.shape[0]
     count, n_groups = len(levels), recogniser.group_bytes.shape[0]
@@ -68,8 +68,8 @@ def place(
     room = usable * (1.0 - STREAM_SHARE_RATIO)
     outside, reserved = _activation_room(recogniser.ops.live_bytes, levels, room)
     size = recogniser.group_bytes
-    is_pinned = np.zeros((n_groups, 1), dtype=bool)
-    is_pinned[list(pinned)] = True
+    is_pinned = pinned if isinstance(pinned, np.ndarray) else np.isin(np.arange(n_groups), pinned)[:, None]
+    fills_inner, pins = (np.asarray(policy) == name for name in ("auto", "pinned"))
     priority = np.where(is_pinned, _PINNED_PRIORITY, _reads_per_byte(recogniser))
     served = np.zeros((count, n_groups, n_points))
     resident = np.zeros((count, n_points))
@@ -84,8 +84,8 @@ def place(
         last_home = not any(outer.keeps_data and outer.writable for outer in levels[i + 1 :])
         must_stay = recogniser.group_is_state[:, None] & last_home
         able = (level.writable | ~recogniser.group_is_state)[:, None] & (left > 0)
-        if not last and policy != "auto":
-            able = able & (must_stay | (is_pinned & (policy == "pinned")))
+        if not last:
+            able = able & (fills_inner | must_stay | (is_pinned & pins))
         if any(outer.read_in_place for outer in levels[i + 1 :]):  # weights stay where they are read, unless pinned
             able = able & (recogniser.group_is_state[:, None] | is_pinned)
         free = np.maximum(0.0, (usable[i] if last else room[i]) - reserved[i])
@@ -98,8 +98,8 @@ def place(
             share = left  # the outermost level serves all remaining reads, even of bytes that do not fit
         served[i] = share
         left = left - share
-        if i == innermost_kept and len(pinned):
-            pins_fit = (served[i][list(pinned)] >= _WHOLE_RATIO).all(axis=0)
+        if i == innermost_kept:
+            pins_fit = (~is_pinned | (served[i] >= _WHOLE_RATIO)).all(axis=0)
     lost = np.maximum(0.0, (size * served[-1]).sum(axis=0) - resident[-1])
     last_writable = max((i for i, level in enumerate(levels) if level.writable), default=0)
     spilled = (outside[last_writable] * recogniser.ops.live_bytes).max(axis=0, initial=0.0)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from foldsim.designs.design import Design, Points, assigned
+from foldsim.designs.checks import PINNED
+from foldsim.designs.design import Design, Points, assigned, pinned_groups
 from foldsim.hardware.profile import Profile
 from foldsim.model.evaluate import Bands, Evaluation
+from foldsim.model.evaluate import evaluate as evaluate_points
 from foldsim.model.records import FloatArray, IntArray, StructureError, stack, take
 from foldsim.sweeps.engine import join
 from foldsim.sweeps.totals import Columns, design_columns, total_columns
@@ -22,8 +24,8 @@ from foldsim.workload.lowering import Lowered
 def evaluate(designs: Sequence[Design]) -> Columns:
     """Evaluate any designs, one row each, in their order.
 
-    Designs that share workload, compression, folded layers, policy, placement and the structure of the chip are
-    evaluated together. Workloads are lowered once for all chips, chips are read once for all workloads.
+    Designs that share workload, compression, folded layers and the structure of the chip are evaluated together.
+    Workloads are lowered once for all chips, chips are read once for all workloads.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def evaluate(designs: Sequence[Design]) -> Columns:
 
 def _group_key(design: Design) -> tuple[Any, ...]:
     chip = design.profile.name, beyond_numbers(design.profile.spec)
-    return _lowering_key(design), chip, design.policy, design.placement
+    return _lowering_key(design), chip
 
 
 def _lowering_key(design: Design, plain: bool = False) -> tuple[Any, ...]:
@@ -119,21 +121,27 @@ def _group_columns(shared: _Shared, designs: Sequence[Design], bands: Bands, var
     points = Points(first, np.append(chunk_ms, chunk_ms[folded]), np.append(factor, np.ones(len(folded))))
     baseline = np.arange(len(points))
     baseline[folded] = count + np.arange(len(folded))
+    of = np.append(np.arange(count), folded)
+    owners, at = [designs[n] for n in of.tolist()], None if variant is None else variant[of]
+    lowered, result = _at_variants(shared, points, owners, bands, at)
     reference = None
-    lowered, result = _at_variants(shared, points, bands, np.append(np.arange(count), folded), variant)
     if first.compression:
         plain = Points(first.baseline, chunk_ms, np.ones(count))
-        reference = _at_variants(shared, plain, bands, np.arange(count), variant)[1]
+        reference = _at_variants(shared, plain, designs, bands, variant)[1]
     found = {**design_columns(points, lowered, result), **total_columns(result, baseline, reference)}
+    found |= {name: np.array([getattr(d, name) for d in owners], dtype=object) for name in ("policy", "placement")}
     return {name: values[:count] for name, values in found.items()}
 
 
 def _at_variants(
-    shared: _Shared, points: Points, bands: Bands, of: IntArray, variant: IntArray | None
+    shared: _Shared, points: Points, of: Sequence[Design], bands: Bands, variant: IntArray | None
 ) -> tuple[Lowered, Evaluation]:
-    """Points on the hardware variant of the design ``of`` (P,) that each belongs to."""
+    """Points under the policies and placements of the designs (P,) that they belong to, on variants of the hardware."""
     lowered = shared.lowered(points)
-    return lowered, points.evaluate(lowered, bands if variant is None else take(bands, variant[of]))
+    placements = ["pinned" if design.placement.startswith(PINNED) else design.placement for design in of]
+    pinned = np.stack([pinned_groups(lowered, design.placement) for design in of], axis=1)
+    hardware = bands if variant is None else take(bands, variant)
+    return lowered, evaluate_points(lowered.recogniser, hardware, [d.policy for d in of], placements, pinned)
 
 
 def _changed_column(designs: Sequence[Design], path: str) -> FloatArray:

@@ -15,7 +15,7 @@ from foldsim.designs.design import UNFOLDED, Design, resolve
 from foldsim.errors import UserError
 from foldsim.hardware import profile as hardware_profile
 from foldsim.hardware.profile import Profile
-from foldsim.schema import InputError, parse_yaml
+from foldsim.schema import Document, InputError
 from foldsim.sweeps.columns import columns
 from foldsim.sweeps.results import Results
 from foldsim.sweeps.space import DesignSpace
@@ -129,7 +129,9 @@ def load_input(results: Results, kind: str, name: str) -> Any:
     module: Any = workload_module if kind == "workload" else hardware_profile
     try:
         if isinstance(entry.get("data"), dict):
-            return module.from_document(parse_yaml(json.dumps(entry["data"]), f"{name}.yaml"))
+            text = json.dumps(entry["data"])
+            start: dict[tuple[str | int, ...], tuple[int, int]] = {(): (1, 1)}
+            return module.from_document(Document(f"{name}.yaml", text, entry["data"], start, start))
         if name in shipped("workloads" if kind == "workload" else "hw_profiles"):
             found = module.load_workload(name) if kind == "workload" else module.load_profile(name)
             if found.sha256 == entry.get("sha256"):
