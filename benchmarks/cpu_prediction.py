@@ -45,9 +45,10 @@ import yaml
 import foldsim
 from foldsim.hardware.measurement.build import profile_text
 from foldsim.hardware.measurement.machine import describe
-from foldsim.hardware.measurement.runtime import Runtime, open_runtime
+from foldsim.hardware.measurement.runtime import Runtime
 from foldsim.hardware.measurement.runtime_onnx import session_of
 from foldsim.hardware.measurement.runtime_torch import calls_of
+from foldsim.hardware.measurement.runtimes import open_runtime
 from foldsim.hardware.measurement.session import measure
 from foldsim.hardware.measurement.timing import Work, cpu_clock
 

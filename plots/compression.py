@@ -19,7 +19,7 @@ from foldsim.hardware.profile import load_profile
 from foldsim.plotting.style import styled
 from foldsim.sweeps.engine import run
 from foldsim.sweeps.space import DesignSpace
-from foldsim.workload.compression_text import parse_compression
+from foldsim.workload.compression.text import parse_compression
 from foldsim.workload.workload import load_workload
 
 if TYPE_CHECKING:

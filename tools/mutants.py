@@ -46,7 +46,7 @@ TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("model/*.py", ("model", "test_units.py", "hardware/test_power_law.py")),
     ("workload/attention/*.py", ("workload/test_attention_vectors.py", "workload/test_layers.py", "workload")),
     ("workload/layers/*.py", ("workload/test_layers.py", "workload")),
-    ("hardware/dram*.py", ("hardware/test_dram.py",)),
+    ("hardware/memory/*.py", ("hardware/test_dram.py",)),
     ("sweeps/*.py", ("sweeps/test_space.py", "sweeps/test_results.py", "sweeps/test_properties.py", "sweeps")),
 )
 TIMEOUT_RATIO, TIMEOUT_S = 3.0, 10.0  # of the unchanged tests, and on top

@@ -16,7 +16,7 @@ from foldsim.sweeps.options import build_space, read_numbers
 from foldsim.sweeps.provenance import origin, provenance
 from foldsim.sweeps.results import Results
 from foldsim.sweeps.sampling import sampling_of
-from foldsim.workload.compression import Compression
+from foldsim.workload.compression.records import Compression
 from foldsim.workload.workload import Workload, load_workload
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import pytest
 
 from foldsim.hardware.measurement.bandwidth import working_sets
 from foldsim.hardware.measurement.machine import Cache, describe, find_meter
-from foldsim.hardware.measurement.runtime import COPY, ELEMENTWISE, RuntimeMissingError, open_runtime
+from foldsim.hardware.measurement.runtime import COPY, ELEMENTWISE
 from foldsim.hardware.measurement.runtime_numpy import NumpyRuntime
+from foldsim.hardware.measurement.runtimes import RuntimeMissingError, open_runtime
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from foldsim.schema.quantity import quantities
 from foldsim.sweeps import engine
 from foldsim.sweeps.sampling import METHODS, Sampling, _between, cause, draw, quantile
 from foldsim.sweeps.space import DesignSpace
-from foldsim.workload.compression_text import parse_compression
+from foldsim.workload.compression.text import parse_compression
 
 CHUNKS_MS = (40.0, 160.0, 640.0)
 BANDS = {

@@ -16,7 +16,7 @@ from foldsim.sweeps import engine
 from foldsim.sweeps.breakdown import op_activity, op_terms, system_terms
 from foldsim.sweeps.columns import columns
 from foldsim.sweeps.space import DesignSpace
-from foldsim.workload.compression_text import parse_compression
+from foldsim.workload.compression.text import parse_compression
 
 CHUNKS_MS = (40.0, 160.0, 480.0, 1280.0)
 FOLD = (1, 2, 4)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foldsim.api import simulate, sweep
-from foldsim.workload.compression import IntegerCodes
+from foldsim.workload.compression.records import IntegerCodes
 
 # torchaudio's Emformer: 20 layers of width 512 and feedforward 2048, of 3,153,408 parameters each.
 LAYER, REST = 3_153_408, 537_600

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foldsim.workload.compression import (
+from foldsim.workload.compression.codec import Recipe, pack
+from foldsim.workload.compression.records import (
     CodebookCodes,
     Compression,
     IntegerCodes,
@@ -19,7 +20,6 @@ from foldsim.workload.compression import (
     QsqCodes,
     StructuredPruning,
 )
-from foldsim.workload.compression_codec import Recipe, pack
 
 
 def made(kind: Any, **fields: Any) -> Any:

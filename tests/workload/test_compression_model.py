@@ -8,7 +8,7 @@ import pytest
 from foldsim.api import simulate, sweep
 from foldsim.sweeps import engine
 from foldsim.sweeps.space import DesignSpace
-from foldsim.workload.compression_text import parse_compression
+from foldsim.workload.compression.text import parse_compression
 
 FEEDFORWARD = 2 * 512 * 2048  # weights of one layer
 JOINER, JOINER_BIAS = 1024 * 4097, 4097

@@ -13,7 +13,7 @@ from foldsim.api import simulate, sweep
 from foldsim.cli.app import app
 from foldsim.designs.axes import DesignError
 from foldsim.schema import InputError, parse_yaml
-from foldsim.workload.compression import (
+from foldsim.workload.compression.records import (
     CodebookCodes,
     IntegerCodes,
     LayerDropping,
@@ -23,7 +23,7 @@ from foldsim.workload.compression import (
     StructuredPruning,
     WeightClass,
 )
-from foldsim.workload.compression_text import (
+from foldsim.workload.compression.text import (
     CompressionTextError,
     describe_compression,
     describe_method,

@@ -12,9 +12,9 @@ from foldsim.designs.design import Design
 from foldsim.model.evaluate import Evaluation
 from foldsim.model.records import FloatArray
 from foldsim.sweeps.breakdown import op_terms
-from foldsim.workload.compression import LayerDropping
-from foldsim.workload.compression_apply import droppable, winner
-from foldsim.workload.compression_text import describe_method
+from foldsim.workload.compression.apply import droppable, winner
+from foldsim.workload.compression.records import LayerDropping
+from foldsim.workload.compression.text import describe_method
 from foldsim.workload.lowering import NOT_FOLDED, lowered_ops
 from foldsim.workload.ops import BITS, Op
 from foldsim.workload.spec import WorkloadSpec

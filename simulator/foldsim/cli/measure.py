@@ -22,7 +22,8 @@ def run_measure(name: str | None, output: Path | None, runtime: str, threads: in
     for variable in _THREAD_VARIABLES:  # read by the libraries when they are loaded, which happens below
         os.environ[variable] = str(threads)
     from foldsim.hardware.measurement.build import default_name, profile_text
-    from foldsim.hardware.measurement.runtime import RUNTIMES, open_runtime
+    from foldsim.hardware.measurement.runtime import RUNTIMES
+    from foldsim.hardware.measurement.runtimes import open_runtime
     from foldsim.hardware.measurement.session import measure
     from foldsim.hardware.measurement.timing import cpu_clock
 

@@ -10,10 +10,11 @@ from foldsim.designs.axes import problem
 from foldsim.hardware.profile import Profile
 from foldsim.hardware.spec import POLICIES
 from foldsim.schema import Problem
-from foldsim.workload.compression import Compression
+from foldsim.workload.checks import fold_problems
+from foldsim.workload.compression.records import Compression
 from foldsim.workload.compression_check import told_problems
 from foldsim.workload.folding import FoldHeads, FoldScope
-from foldsim.workload.spec import FoldingSpec, WorkloadSpec, fold_problems
+from foldsim.workload.spec import FoldingSpec, WorkloadSpec
 from foldsim.workload.workload import Workload
 
 PLACEMENTS = ("auto", "dram")

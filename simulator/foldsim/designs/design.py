@@ -24,8 +24,8 @@ from foldsim.designs.checks import (
 from foldsim.hardware.profile import Profile
 from foldsim.model.evaluate import Bands, Evaluation, Work, evaluate, work
 from foldsim.model.records import BoolArray, FloatArray, Hardware, IntArray
-from foldsim.workload.compression import AnyCompression, Compression
-from foldsim.workload.compression_text import CompressionTextError, describe_compression, parse_compression
+from foldsim.workload.compression.records import AnyCompression, Compression
+from foldsim.workload.compression.text import CompressionTextError, describe_compression, parse_compression
 from foldsim.workload.folding import describe_layers
 from foldsim.workload.lowering import Lowered, lower
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec

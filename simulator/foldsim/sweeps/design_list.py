@@ -16,7 +16,7 @@ from foldsim.model.records import FloatArray, IntArray, StructureError, stack, t
 from foldsim.sweeps.engine import join
 from foldsim.sweeps.totals import Columns, design_columns, total_columns
 from foldsim.sweeps.variants import beyond_numbers
-from foldsim.workload.compression_text import describe_compression
+from foldsim.workload.compression.text import describe_compression
 from foldsim.workload.folding import describe_layers
 from foldsim.workload.lowering import Lowered
 

@@ -18,7 +18,7 @@ from foldsim.schema import Finding, InputError, Problem, read_yaml, validate_doc
 from foldsim.schema.quantity import Record
 from foldsim.sweeps.sampling import sampling_of
 from foldsim.sweeps.space import DesignSpace
-from foldsim.workload.compression import Compression
+from foldsim.workload.compression.records import Compression
 from foldsim.workload.workload import Workload, load_workload
 
 SetValues = float | int | str | bool

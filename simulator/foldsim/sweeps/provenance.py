@@ -20,7 +20,7 @@ from foldsim.sweeps.columns import columns
 from foldsim.sweeps.results import Results
 from foldsim.sweeps.space import DesignSpace
 from foldsim.workload import workload as workload_module
-from foldsim.workload.compression_text import describe_compression
+from foldsim.workload.compression.text import describe_compression
 from foldsim.workload.workload import Workload
 
 MOST_LISTED = 1000  # values of one axis; of a longer one only the number is recorded

@@ -21,9 +21,10 @@ from foldsim.designs.design import Design, folding_of, own_chunk_ms
 from foldsim.hardware.profile import Profile
 from foldsim.schema import Problem
 from foldsim.sweeps.sampling import Sampling
-from foldsim.workload.compression import Compression
-from foldsim.workload.compression_text import describe_compression
-from foldsim.workload.spec import FoldingSpec, WorkloadSpec, fold_problems
+from foldsim.workload.checks import fold_problems
+from foldsim.workload.compression.records import Compression
+from foldsim.workload.compression.text import describe_compression
+from foldsim.workload.spec import FoldingSpec, WorkloadSpec
 from foldsim.workload.workload import Workload
 
 DEFAULT_CHUNK_MS = (40.0, 80.0, 160.0, 320.0, 640.0, 1280.0)

@@ -8,7 +8,7 @@ from foldsim import units as u
 from foldsim.designs.design import UNFOLDED, Points
 from foldsim.model.evaluate import Evaluation
 from foldsim.model.records import IntArray
-from foldsim.workload.compression_text import describe_compression
+from foldsim.workload.compression.text import describe_compression
 from foldsim.workload.folding import describe_layers
 from foldsim.workload.lowering import Lowered
 from foldsim.workload.ops import BITS

@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foldsim.schema import Problem
-from foldsim.workload.compression import (
+from foldsim.workload.compression.apply import droppable, dropped_numbers, shrinks, winner
+from foldsim.workload.compression.records import (
     ALL,
     CodebookCodes,
     Compression,
@@ -22,11 +22,9 @@ from foldsim.workload.compression import (
     QsqCodes,
     StructuredPruning,
 )
-from foldsim.workload.compression_apply import droppable, dropped_numbers, shrinks, winner
-from foldsim.workload.compression_text import describe_compression
-
-if TYPE_CHECKING:
-    from foldsim.workload.spec import WorkloadSpec
+from foldsim.workload.compression.text import describe_compression
+from foldsim.workload.lowering import lowered_ops
+from foldsim.workload.spec import WorkloadSpec
 
 Path = tuple[str | int, ...]
 
@@ -49,8 +47,6 @@ class Tensor:
 
 def tensors_of(workload: WorkloadSpec) -> list[Tensor]:
     """Every weight matrix and look-up table; their shapes do not depend on the chunk."""
-    from foldsim.workload.lowering import lowered_ops  # it imports the records that this module checks
-
     plain = workload.model_copy(update={"compression": [], "folding": None})
     ops, owners, _ = lowered_ops(plain, np.array([float(workload.streaming.chunk_tokens)]), np.ones(1))
     found = []

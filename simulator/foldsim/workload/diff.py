@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from foldsim.workload.compression_text import describe_compression
+from foldsim.workload.compression.text import describe_compression
 from foldsim.workload.spec import WorkloadSpec
 from foldsim.workload.workload import Workload
 

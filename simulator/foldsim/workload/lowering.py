@@ -19,11 +19,12 @@ from foldsim.model.records import (
     OpTable,
     Recogniser,
 )
-from foldsim.workload.compression_apply import compressed, kept_repeats
-from foldsim.workload.compression_codec import NOTHING
+from foldsim.workload.component import Component
+from foldsim.workload.compression.apply import compressed, kept_repeats
+from foldsim.workload.compression.codec import NOTHING
 from foldsim.workload.folding import layer_numbers
 from foldsim.workload.ops import BITS, PARTIAL_SUM_BYTES, Context, Op
-from foldsim.workload.spec import Component, FoldingSpec, WorkloadSpec
+from foldsim.workload.spec import FoldingSpec, WorkloadSpec
 
 _NO_CALLS = 1.0e-12  # invocations per chunk: keeps the rate of a component that never runs finite
 NOT_FOLDED = " (not folded)"  # ends the name of the rest of a group of layers of which some are folded
@@ -129,10 +130,11 @@ def lowered_ops(
     ops: list[Op] = []
     component_of: list[int] = []
     calls = np.zeros((len(workload.components), *shape))
-    kept = kept_repeats(workload)
+    kept = kept_repeats(workload.components, workload.compression)
     left: Number = float(workload.streaming.left_context_tokens)
     if left_context_tokens is not None:
         left = np.asarray(left_context_tokens, dtype=np.float64)
+    bits = BITS[workload.precision.weights], BITS[workload.precision.activations]
     number = 0
     for index, component in enumerate(workload.components):
         per_chunk = "chunk" in component.invoked_per
@@ -162,9 +164,8 @@ def lowered_ops(
                 ]
             for name, repeat, where in parts:
                 if repeat:
-                    lowered = compressed(
-                        workload, component.name, layer.name, layer.lower(where.at_rate(layer.downsampling))
-                    )
+                    at_rate = where.at_rate(layer.downsampling)
+                    lowered = compressed(workload.compression, bits, component.name, layer.name, layer.lower(at_rate))
                     lowered = with_calls(lowered, layer.framework_calls(where.fold_factor))
                     ops += [op.for_streams(streams).within(name, repeat) for op in lowered]
                     component_of += [index] * (len(ops) - len(component_of))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from foldsim.model.records import Number
-
-if TYPE_CHECKING:
-    from foldsim.workload.compression_codec import Packed
 
 BITS = {"int4": 4, "int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
 # Counts of an op that every stream has for itself.
@@ -32,6 +29,20 @@ _OF_EACH_STREAM = (
 )
 TensorClass = Literal["attention", "feedforward", "convolution", "recurrent", "embedding", "linear", "norm"]
 PARTIAL_SUM_BYTES = 4.0  # int32 or fp32 accumulators, as all matrix units in the profiles use
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A compressed tensor: bytes, and decoding per weight (of the dense tensor) fetched."""
+
+    stored_bytes: Number
+    overhead_bytes: Number  # of these, all but the codes: scales, zero points, indices, codebook, padding
+    codeword_bytes: Number = 0.0  # read from the innermost level per weight fetched
+    multiply_adds: Number = 0.0  # vector work per weight fetched
+    compares: Number = 0.0
+    result_multiply_adds: float = 0.0  # vector work per result
+    mac_energy_ratio: Number = 1.0  # energy of the product's MACs over that of as many full ones
+    mac_time_ratio: Number = 1.0  # length of a column that the array sees over its true length
 
 
 @dataclass(frozen=True)

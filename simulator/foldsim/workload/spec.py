@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 
 from foldsim.model.records import Number
-from foldsim.schema import Problem
-from foldsim.schema.quantity import NonNegative, Positive, Record, Share, Source
+from foldsim.schema.quantity import NonNegative, Positive, Record, Source
 from foldsim.units import MS_PER_S
-from foldsim.workload.compression import AnyCompression
-from foldsim.workload.compression_apply import kept_repeats
-from foldsim.workload.compression_check import compression_problems
-from foldsim.workload.folding import FoldHeads, FoldScope, layer_numbers
-from foldsim.workload.layers import AnyLayer, Layer
-from foldsim.workload.layers.convolution import ConvolutionStack
+from foldsim.workload.component import Component
+from foldsim.workload.compression.apply import kept_repeats
+from foldsim.workload.compression.records import AnyCompression
+from foldsim.workload.folding import FoldHeads, FoldScope
+from foldsim.workload.layers import Layer
 from foldsim.workload.ops import Context
 
-SPARE_TOKENS = 4.0  # tokens that a front end may make and the model drop, as NeMo and Zipformer do
 Precision = Literal["int4", "int8", "int16", "fp16", "bf16", "fp32"]
-Event = Literal["chunk", "symbol", "output_frame", "utterance"]
 Tokens = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -105,20 +99,6 @@ class FoldingSpec(Record):
     heads: FoldHeads = Field(
         default="keep_head_dim", description="keep_head_dim: heads divide by N. keep_heads: head width divides by N."
     )
-
-
-class Component(Record):
-    """Part of the recogniser with its own invocation rate."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name used in results.")
-    invoked_per: list[Event] = Field(
-        min_length=1,
-        description="Events that cause one invocation each: chunk, symbol (emitted), output_frame, utterance.",
-    )
-    run_ratio: Share | None = Field(
-        default=None, description="Share of those events on which it runs (blank skipping); all of them if left out."
-    )
-    layers: list[AnyLayer] = Field(min_length=1, description="Layers in the order they run.")
 
 
 class WorkloadSpec(Record):
@@ -208,7 +188,7 @@ class WorkloadSpec(Record):
 
     def foldable_layers(self) -> list[tuple[tuple[str | int, ...], Layer]]:
         """Every foldable layer with its path, repeats counted once each; layers that compression drops are gone."""
-        kept = kept_repeats(self)
+        kept = kept_repeats(self.components, self.compression)
         return [
             (("components", i, "layers", j), layer)
             for i, component in enumerate(self.components)
@@ -216,137 +196,3 @@ class WorkloadSpec(Record):
             if layer.foldable
             for _ in range(kept.get((i, j), layer.repeat))
         ]
-
-
-def check_workload(workload: WorkloadSpec) -> Iterable[Problem]:
-    """Yield what one record cannot see: repeated names, heads and folds that do not divide."""
-    seen: set[str] = set()
-    for i, component in enumerate(workload.components):
-        if component.name == "system":
-            yield Problem(
-                ("components", i, "name"), "'system' is the row of idle and waking in results; use another name"
-            )
-        if component.name in seen:
-            yield Problem(("components", i, "name"), f"the component name {component.name!r} is used twice")
-        seen.add(component.name)
-        if "chunk" in component.invoked_per and len(component.invoked_per) > 1:
-            yield Problem(
-                ("components", i, "invoked_per"),
-                "a component invoked per chunk works on all rows of the chunk, so nothing else can invoke it;"
-                " make it two components",
-                allowed="[chunk], or any of symbol, output_frame",
-            )
-        names: set[str] = set()
-        for j, layer in enumerate(component.layers):
-            if layer.name in names:
-                yield Problem(("components", i, "layers", j, "name"), f"the layer name {layer.name!r} is used twice")
-            names.add(layer.name)
-            for problem in layer.problems():
-                yield Problem(
-                    ("components", i, "layers", j, *problem.path), problem.message, problem.allowed, problem.suggestion
-                )
-    yield from _check_rates(workload)
-    yield from _check_neighbours(workload)
-    if workload.folding is not None:
-        yield from fold_problems(workload, workload.folding, ("folding",))
-    if not any(True for component in workload.components for layer in component.layers for _ in layer.problems()):
-        yield from compression_problems(workload)
-
-
-def _check_rates(workload: WorkloadSpec) -> Iterable[Problem]:
-    """Chunks, contexts and layers must meet on whole tokens; utterances need a length."""
-    step = workload.chunk_step_tokens
-    streaming = workload.streaming
-    named: list[tuple[str, tuple[int, ...], int]] = [("chunk_tokens", (), streaming.chunk_tokens)]
-    named += [("chunk_tokens_published", (i,), c) for i, c in enumerate(streaming.chunk_tokens_published or ())]
-    for key, at, tokens in named:
-        impossible = workload.chunk_problem(tokens)
-        if impossible:
-            yield Problem(("streaming", key, *at), f"a chunk of {tokens} tokens: {impossible}")
-        if tokens % step:
-            yield Problem(
-                ("streaming", key, *at),
-                f"a chunk of {tokens} tokens is no multiple of {step}, the tokens between two runs of the slowest layer"
-                " or output",
-                allowed=f"{step}, {2 * step}, {3 * step} ...",
-            )
-    for i, component in enumerate(workload.components):
-        if "utterance" in component.invoked_per and workload.decoding.utterance_s is None:
-            yield Problem(
-                ("components", i, "invoked_per"),
-                "a component invoked per utterance needs decoding.utterance_s, the length of an utterance",
-            )
-        for j, layer in enumerate(component.layers):
-            if layer.downsampling > 1 and streaming.left_context_tokens % layer.downsampling:
-                yield Problem(
-                    ("components", i, "layers", j, "downsampling"),
-                    f"the left context of {streaming.left_context_tokens} tokens is no multiple of the downsampling"
-                    f" {layer.downsampling}",
-                    allowed="a left context that it divides",
-                )
-            for problem in layer.problems_in(streaming, {c.name: c.layers for c in workload.components}):
-                yield Problem(
-                    ("components", i, "layers", j, *problem.path), problem.message, problem.allowed, problem.suggestion
-                )
-
-
-def _check_neighbours(workload: WorkloadSpec) -> Iterable[Problem]:
-    """Warn where one layer does not make the rows or the width that the next one takes."""
-    context = workload.context(workload.streaming.chunk_tokens)
-    for i, component in enumerate(workload.components):
-        before: tuple[str, float] | None = None
-        for j, layer in enumerate(component.layers):
-            taken, made = layer.widths()
-            # Stacked frames and reduced rates make rows wider by a whole factor.
-            if before and taken and taken % before[1]:
-                yield Problem(
-                    ("components", i, "layers", j),
-                    f"layer {layer.name!r} takes rows of width {taken:g}, but {before[0]!r} before it makes"
-                    f" {before[1]:g}",
-                    severity="warning",
-                )
-            before = (layer.name, made) if made else None
-            if "chunk" in component.invoked_per and isinstance(layer, ConvolutionStack):
-                yield from _check_rows(layer, context.at_rate(layer.downsampling), ("components", i, "layers", j))
-
-
-def _check_rows(layer: ConvolutionStack, context: Context, path: tuple[str | int, ...]) -> Iterable[Problem]:
-    """Warn where a front end makes fewer tokens of a chunk than the encoder takes, or far more."""
-    if layer.input == "tokens" or layer.input_rows is not None or layer.chunk_problem(context):
-        return
-    made, wanted = layer.made_rows(context)[-1], float(context.chunk_tokens)
-    again = layer.reread_rows / (context.subsampling_frames if layer.input == "frames" else context.token_samples)
-    most = float(np.asarray(context.all_tokens + again)) + SPARE_TOKENS
-    if not wanted <= made <= most:
-        yield Problem(
-            path,
-            f"the convolutions of {layer.name!r} make {made:g} rows of a chunk of {wanted:g} tokens",
-            allowed="strides that multiply to subsampling_frames, and padding or reread_rows (the sum of"
-            " (kernel - stride) x the strides before)",
-            severity="warning",
-        )
-
-
-def fold_problems(workload: WorkloadSpec, folding: FoldingSpec, path: tuple[str | int, ...]) -> Iterable[Problem]:
-    """Yield why a folding cannot be applied to a workload, with the factors that can."""
-    layers = workload.foldable_layers()
-    if not layers:
-        yield Problem(path, f"workload {workload.name!r} has no layer that can be folded")
-        return
-    try:
-        chosen = layer_numbers(folding.layers, len(layers))
-    except ValueError as error:
-        yield Problem((*path, "layers"), str(error), allowed=f"all, 1-{len(layers)}, every:K, or a list of layers")
-        return
-    feedforward, keep = folding.scope != "attention", folding.heads == "keep_head_dim"
-    told: set[tuple[str | int, ...]] = set()
-    for number in chosen:
-        where, layer = layers[number - 1]
-        if where in told:
-            continue
-        told.add(where)
-        for message in layer.fold_problems(folding.factor, feedforward, keep):
-            able = layer.fold_factors(feedforward, keep)
-            yield Problem(
-                (*path, "factor"), f"{message} of layer {layer.name!r}", allowed="N = " + ", ".join(map(str, able))
-            )

@@ -14,7 +14,7 @@ from foldsim.errors import UserError
 from foldsim.schema import InputError
 from foldsim.schema.findings import Finding
 from foldsim.workload.attention import ATTENTION_KINDS
-from foldsim.workload.compression_text import CompressionTextError
+from foldsim.workload.compression.text import CompressionTextError
 from foldsim.workload.folding import FoldHeads, FoldScope
 from foldsim.workload.spec import FoldingSpec
 from foldsim.workload.workload import Workload, load_workload

@@ -15,13 +15,14 @@ from pydantic import ValidationError
 from foldsim.data import resolve
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
 from foldsim.schema.quantity import collect_sourced_findings, validate_sourced
-from foldsim.workload.compression import Compression
+from foldsim.workload.checks import check_workload, fold_problems
+from foldsim.workload.compression.records import Compression
+from foldsim.workload.compression.text import parse_compression
 from foldsim.workload.compression_check import told_problems
-from foldsim.workload.compression_text import parse_compression
 from foldsim.workload.folding import FoldHeads, FoldScope
 from foldsim.workload.layers import LAYER_KINDS
 from foldsim.workload.lowering import Lowered, lower
-from foldsim.workload.spec import FoldingSpec, WorkloadSpec, check_workload, fold_problems
+from foldsim.workload.spec import FoldingSpec, WorkloadSpec
 
 _ATTENDING = {
     get_args(kind.model_fields["kind"].annotation)[0] for kind in LAYER_KINDS if "attention" in kind.model_fields
@@ -109,7 +110,7 @@ class Workload:
         Parameters
         ----------
         compression : the compact form of the command line, such as ``joiner=int4-g32,encoder.feedforward=2:4``, or
-            ``none``; or records of :mod:`foldsim.workload.compression`.
+            ``none``; or records of :mod:`foldsim.workload.compression.records`.
 
         Raises
         ------

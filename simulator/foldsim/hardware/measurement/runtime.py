@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from foldsim.errors import UserError
 from foldsim.hardware.measurement.timing import Work
 
 RuntimeName = Literal["numpy", "torch", "onnxruntime"]
@@ -32,10 +31,6 @@ ELEMENTWISE: dict[str, tuple[int, int, int, int]] = {
 
 COPY = "copy"
 """Rearranging: every element is written once."""
-
-
-class RuntimeMissingError(UserError):
-    """The runtime that was asked for is not installed."""
 
 
 @dataclass(frozen=True)
@@ -78,31 +73,3 @@ class Runtime(Protocol):
 TINY = 16  # width of the layers that time the overhead of a call: their work is nothing beside it
 TINY_HEADS = 2
 TINY_CACHE = 4  # cached keys
-
-
-def open_runtime(name: str, threads: int) -> Runtime:
-    """The runtime of that name on so many threads.
-
-    Raises
-    ------
-    RuntimeMissingError
-        If it is not installed; says how to install it.
-    """
-    try:
-        if name == "torch":
-            from foldsim.hardware.measurement.runtime_torch import TorchRuntime
-
-            return TorchRuntime(threads)
-        if name == "onnxruntime":
-            from foldsim.hardware.measurement.runtime_onnx import OnnxRuntime
-
-            return OnnxRuntime(threads)
-    except ImportError as error:
-        packages = {"torch": "torch", "onnxruntime": "onnx onnxruntime"}[name]
-        raise RuntimeMissingError(
-            f"the runtime {name} needs {error.name or name}, which is not installed here: pip install {packages}\n"
-            "or measure with --runtime numpy"
-        ) from None
-    from foldsim.hardware.measurement.runtime_numpy import NumpyRuntime
-
-    return NumpyRuntime(threads)

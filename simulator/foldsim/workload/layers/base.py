@@ -91,6 +91,10 @@ class Layer(Record):
         """Why this layer cannot work on a chunk (numbers, not arrays), or None."""
         return None
 
+    def rows_problem(self, context: Context) -> Problem | None:
+        """A warning, without path, if the layer makes other rows of a chunk than the next layer takes; else None."""
+        return None
+
     def widths(self) -> tuple[float | None, float | None]:
         """Width of a row that goes in and of one that comes out; None where that says nothing about its neighbours."""
         return None, None

@@ -20,6 +20,7 @@ from foldsim.workload.layers.base import Activation, Layer, Width
 from foldsim.workload.ops import Context, Matrix, Op, activation_work, norm_work, rms_norm_work, together
 
 SAMPLE_BYTES = 2  # 16-bit audio
+SPARE_TOKENS = 4.0  # tokens that a front end may make and the model drop, as NeMo and Zipformer do
 Padding = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -142,6 +143,23 @@ class ConvolutionStack(Layer):
                 )
             rows = made
         return None
+
+    def rows_problem(self, context: Context) -> Problem | None:
+        """A warning if a front end makes fewer tokens of a chunk than the encoder takes, or far more; else None."""
+        if self.input == "tokens" or self.input_rows is not None or self.chunk_problem(context):
+            return None
+        rows, tokens = self.made_rows(context)[-1], float(context.chunk_tokens)
+        again = self.reread_rows / (context.subsampling_frames if self.input == "frames" else context.token_samples)
+        most = float(np.asarray(context.all_tokens + again)) + SPARE_TOKENS
+        if tokens <= rows <= most:
+            return None
+        return Problem(
+            (),
+            f"the convolutions of {self.name!r} make {rows:g} rows of a chunk of {tokens:g} tokens",
+            allowed="strides that multiply to subsampling_frames, and padding or reread_rows (the sum of"
+            " (kernel - stride) x the strides before)",
+            severity="warning",
+        )
 
     def widths(self) -> tuple[float | None, float | None]:
         bands = float(self.bands)

@@ -1,7 +1,7 @@
 """The compact form of a compression, as the command line takes it and results show it.
 
 ``RULE,RULE...`` with ``RULE`` = ``COMPONENT[/LAYER+LAYER][.CLASS+CLASS]=METHOD+METHOD``. It says everything that the
-records of :mod:`foldsim.workload.compression` can say, so text and records are read back as each other.
+records of :mod:`foldsim.workload.compression.records` can say, so text and records are read back as each other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from foldsim.errors import UserError
-from foldsim.workload.compression import (
+from foldsim.workload.compression.records import (
     AnyCompression,
     CodebookCodes,
     Compression,

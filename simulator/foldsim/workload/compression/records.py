@@ -2,7 +2,7 @@
 
 Codes (``integer``, ``qsq``, ``codebook``), zeros (``prune``, ``n_of_m``), factors (``low_rank``) and depth
 (``drop_layers``). Of each of these four groups a tensor takes at most one. State and activations are never compressed.
-The arithmetic is in :mod:`foldsim.workload.compression_codec`, sources and formulas are in ``docs/compression.md``.
+The arithmetic is in :mod:`foldsim.workload.compression.codec`, sources and formulas are in ``docs/compression.md``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 
 from foldsim import units as u
 from foldsim.model.records import Number
-from foldsim.workload.compression import (
+from foldsim.workload.compression.records import (
     CodebookCodes,
     Compression,
     IntegerCodes,
@@ -22,6 +22,7 @@ from foldsim.workload.compression import (
     QsqCodes,
     StructuredPruning,
 )
+from foldsim.workload.ops import Packed
 
 QSQ_BITS = 3  # arXiv 2407.11260
 RUN_BITS = 4  # EIE, arXiv 1602.01528: four bits for the zeros before a weight
@@ -47,20 +48,6 @@ class Recipe:
     code: Compression | None = None
     zeros: Compression | None = None
     low_rank: LowRank | None = None
-
-
-@dataclass(frozen=True)
-class Packed:
-    """A compressed tensor: bytes, and decoding per weight (of the dense tensor) fetched."""
-
-    stored_bytes: Number
-    overhead_bytes: Number  # of these, all but the codes: scales, zero points, indices, codebook, padding
-    codeword_bytes: Number = 0.0  # read from the innermost level per weight fetched
-    multiply_adds: Number = 0.0  # vector work per weight fetched
-    compares: Number = 0.0
-    result_multiply_adds: float = 0.0  # vector work per result
-    mac_energy_ratio: Number = 1.0  # energy of the product's MACs over that of as many full ones
-    mac_time_ratio: Number = 1.0  # length of a column that the array sees over its true length
 
 
 NOTHING = Packed(0.0, 0.0)  # a product without compressed weights

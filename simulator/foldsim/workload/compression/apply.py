@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foldsim.model.records import Number
-from foldsim.workload.compression import Compression, Group, LayerDropping, LowRank
-from foldsim.workload.compression_codec import Packed, Recipe, pack
+from foldsim.workload.component import Component
+from foldsim.workload.compression.codec import Recipe, pack
+from foldsim.workload.compression.records import Compression, Group, LayerDropping, LowRank
 from foldsim.workload.folding import layer_numbers
-from foldsim.workload.ops import BITS, Op
-
-if TYPE_CHECKING:
-    from foldsim.workload.spec import Component, WorkloadSpec
-
+from foldsim.workload.ops import Op, Packed
 
 # ---- depth ---------------------------------------------------------------------------------------------------------
 
@@ -48,11 +44,11 @@ def dropped_numbers(entry: LayerDropping, count: int) -> list[int]:
     return layer_numbers(entry.numbers or "", count)
 
 
-def kept_repeats(workload: WorkloadSpec) -> dict[tuple[int, int], int]:
+def kept_repeats(components: Sequence[Component], compression: Sequence[Compression]) -> dict[tuple[int, int], int]:
     """How often layers stand in a row after dropping, by component and position; layers that keep all are left out."""
-    entries = [e for e in workload.compression if isinstance(e, LayerDropping)]
+    entries = [e for e in compression if isinstance(e, LayerDropping)]
     kept: dict[tuple[int, int], int] = {}
-    for i, component in enumerate(workload.components if entries else ()):
+    for i, component in enumerate(components if entries else ()):
         rank: dict[int, int] = {}
         for entry in entries:
             layers = droppable(entry, component)
@@ -88,23 +84,25 @@ def recipe_for(entries: Sequence[Compression], component: str, layer: str, tenso
     )
 
 
-def compressed(workload: WorkloadSpec, component: str, layer: str, ops: Iterable[Op]) -> Iterator[Op]:
+def compressed(
+    entries: Sequence[Compression], bits: tuple[int, int], component: str, layer: str, ops: Iterable[Op]
+) -> Iterator[Op]:
     """Ops of a layer with their weights compressed; a factored product is two ops. Biases and norms stay as they are.
 
     Parameters
     ----------
-    layer : name of the layer in the workload.
+    bits : of a stored weight, and of the arithmetic.
+    component, layer : names in the workload.
     ops : its ops at any design points.
     """
-    if not workload.compression:
+    if not entries:
         yield from ops
         return
-    weight_bits, arithmetic_bits = (BITS[p] for p in (workload.precision.weights, workload.precision.activations))
     for op in ops:
-        recipe = recipe_for(workload.compression, component, layer, op.tensor_class)
+        recipe = recipe_for(entries, component, layer, op.tensor_class)
         whole = recipe.low_rank is None or op.matrix is None or op.matrix.second != "weights"
         for part in [op] if whole else factored(op, recipe.low_rank.rank):  # type: ignore[union-attr]
-            yield _packed(part, recipe, weight_bits, arithmetic_bits)
+            yield _packed(part, recipe, *bits)
 
 
 def shrinks(rank: float, k: Number, n: Number) -> np.ndarray:

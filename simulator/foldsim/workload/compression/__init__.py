@@ -1,0 +1,1 @@
+"""Weight compression: rules, their compact text, checks, bytes and the ops that they change."""
