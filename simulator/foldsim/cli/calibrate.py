@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from foldsim.cli.guard import say
+from foldsim.cli.progress import Progress
 from foldsim.cli.tables import number, percent, table
 from foldsim.evidence.calibration import Calibration, calibrate
 from foldsim.evidence.calibration_profile import calibrated_profile
@@ -22,7 +23,8 @@ def run_calibrate(profile_name: str, file: Path, fit: str | None, rows: str | No
     """Fit, print, and write where asked."""
     profile = load_profile(profile_name)
     measurements = read_measurements(file, profile)
-    found = calibrate(profile, measurements, None if fit is None else _names(fit), _names(rows or ""))
+    with Progress("fitting"):
+        found = calibrate(profile, measurements, None if fit is None else _names(fit), _names(rows or ""))
     print(calibration_text(found))
     scopes = sorted({row.scope for row in found.rows if row.used and row.scope and row.quantity not in TIMES})
     if len(scopes) > 1:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from foldsim.data import Kind
+from foldsim.designs.axes import AXES
 
 DEFAULT_WORKLOAD = "emformer-rnnt-base"
 DEFAULT_PROFILE = "phone-npu"
@@ -45,6 +46,20 @@ def choice(*names: str, metavar: str, description: str, words: Sequence[str]) ->
     )
 
 
+def axis(name: str, metavar: str = "", meaning: str = "", default: str = "") -> Any:
+    """The option of an axis of a design; what is given replaces the texts of the table of axes."""
+    entry = AXES[name]
+    default = default or entry.default
+    help_text = f"{meaning or entry.meaning}." + (f" [default: {default}]" if default else "")
+    words = _SHIPPED.get(name) or (lambda incomplete: [word for word in entry.words if word.startswith(incomplete)])
+    names = [each for each in (entry.option, entry.short) if each]
+    return typer.Option(*names, metavar=metavar or entry.metavar, help=help_text, autocompletion=words)
+
+
+_SHIPPED = {"workloads": shipped_names("workloads"), "profiles": shipped_names("hw_profiles")}
+OWN = "the workload's own"
+
+
 def _plot_kinds(incomplete: str) -> list[str]:
     from foldsim.plotting.kinds import KINDS
 
@@ -63,19 +78,8 @@ ProfileNames = Annotated[
     list[str] | None,
     name_argument("hw_profiles", "PROFILE", f"Shipped names or files. [default: {DEFAULT_PROFILE}]"),
 ]
-WorkloadsOption = Annotated[
-    list[str] | None,
-    name_option("workloads", "--workload", "-w", description=f"Workload; repeatable. [default: {DEFAULT_WORKLOAD}]"),
-]
-ProfilesOption = Annotated[
-    list[str] | None,
-    name_option(
-        "hw_profiles",
-        "--profile",
-        "-p",
-        description="Hardware profile; repeatable. [default: one of each class of device]",
-    ),
-]
+WorkloadsOption = Annotated[list[str] | None, axis("workloads")]
+ProfilesOption = Annotated[list[str] | None, axis("profiles")]
 ReferenceWorkload = Annotated[
     str | None,
     name_option(
@@ -85,65 +89,22 @@ ReferenceWorkload = Annotated[
         description=f"Workload of the sweep. [default: {DEFAULT_WORKLOAD}; mlperf-tiny-sww if it does not fit]",
     ),
 ]
-ChunkMs = Annotated[
-    float | None, typer.Option(metavar="MS", help="Chunk duration in ms. [default: the workload's own]")
-]
-ChunkList = Annotated[
-    str | None,
-    typer.Option(
-        "--chunk-ms",
-        metavar="LIST",
-        help="Chunk sizes in ms: 40,80,160 or first:last:step, 40:1280:40."
-        " [default: the workload's published sizes, else 40,80,160,320,640,1280]",
-    ),
-]
-Fold = Annotated[
-    int | None, typer.Option(metavar="N", help="Folding factor; 1: not folded. [default: the workload's own]")
-]
-FoldList = Annotated[
-    str | None,
-    typer.Option("--fold", metavar="LIST", help="Folding factors N; 1 is the unfolded baseline. [default: 1,2]"),
-]
-FoldLayers = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LAYERS",
-        help="Layers to fold, counted from 1: all, 1-10, 1,4,7 or every:2. [default: the workload's own, else all]",
-    ),
-]
-FoldScope = Annotated[
-    str | None,
-    choice(
-        metavar="SCOPE",
-        description="Folded parts: attention, or attention+feedforward. [default: the workload's own, else attention]",
-        words=("attention", "attention+feedforward"),
-    ),
-]
-FoldHeads = Annotated[
-    str | None,
-    choice(
-        metavar="RULE",
-        description="keep_head_dim (the number of heads is divided by N) or keep_heads. [default: keep_head_dim]",
-        words=("keep_head_dim", "keep_heads"),
-    ),
-]
-_COMPRESS = (
-    "COMPONENT[.CLASS]=METHOD[+METHOD], separated by commas, such as joiner=int4-g32,encoder.feedforward=2:4; or none."
-    " CLASS: attention, feedforward, convolution, recurrent, embedding, linear. METHOD: int2..int8[-gN[-sB]], qsq,"
-    " codebook-gN-bB, prune-0.5, 2:4, lowrank-R, drop-everyK, drop-1-3."
-)
-Compress = Annotated[
-    str | None,
-    typer.Option(metavar="RULES", help=f"Weight compression: {_COMPRESS} [default: the workload's own]"),
-]
-CompressList = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--compress",
-        metavar="RULES",
-        help=f"Weight compression; repeatable, one design each: {_COMPRESS} [default: none, and the workload's own]",
-    ),
-]
+ChunkMs = Annotated[float | None, axis("chunk_ms", "MS", "Chunk duration in ms", OWN)]
+ChunkList = Annotated[str | None, axis("chunk_ms")]
+Fold = Annotated[int | None, axis("fold", "N", "Folding factor; 1: not folded", OWN)]
+FoldList = Annotated[str | None, axis("fold")]
+FoldLayers = Annotated[str | None, axis("fold_layers")]
+FoldScope = Annotated[str | None, axis("fold_scope")]
+FoldHeads = Annotated[str | None, axis("fold_heads")]
+Compress = Annotated[str | None, axis("compress", default=OWN)]
+CompressList = Annotated[list[str] | None, axis("compress")]
+Policy = Annotated[str | None, axis("policy")]
+Placement = Annotated[str | None, axis("placement")]
+Sets = Annotated[list[str] | None, axis("sets")]
+By = Annotated[str | None, axis("by")]
+Sample = Annotated[int | None, axis("sample")]
+Method = Annotated[str | None, axis("method")]
+Seed = Annotated[int | None, axis("seed")]
 Variant = Annotated[
     str | None,
     typer.Option(
@@ -151,54 +112,6 @@ Variant = Annotated[
         help="Change the workload (in diff: B): fold=2,fold_layers=1-10, attention=favor, compress=joiner:int4-g32 ...",
     ),
 ]
-Policy = Annotated[
-    str | None,
-    choice(
-        metavar="POLICY",
-        description="race-to-idle, slowest-real-time, or the name of an operating point. [default: the profile's own]",
-        words=("race-to-idle", "slowest-real-time"),
-    ),
-]
-Placement = Annotated[
-    str | None,
-    choice(
-        metavar="PLACEMENT",
-        description="Where weights and state are stored: auto, dram, or pinned:COMPONENT,... [default: auto]",
-        words=("auto", "dram", "pinned:"),
-    ),
-]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="PATH=VALUE",
-        help="Change a value of the workload or profile: workload.precision.weights=int4 or"
-        " profile.memory_levels.dram.read_pj_per_byte=60; repeatable. The value then has no range; a path that ends in"
-        " .value keeps the range. foldsim sweep also takes several values: 60,80 or 0:100:20.",
-    ),
-]
-Sample = Annotated[
-    int | None,
-    typer.Option(
-        "--sample",
-        metavar="N",
-        help="Draw N joint samples of all ranges, and report the 5 to 95 % band of latency, energy, power and saving.",
-    ),
-]
-Method = Annotated[
-    str | None,
-    choice(
-        "--method",
-        metavar="METHOD",
-        description="How --sample draws: lhs, sobol (needs SciPy) or random. [default: lhs]",
-        words=("lhs", "sobol", "random"),
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option("--seed", metavar="SEED", help="Seed of --sample; the same seed draws the same samples. [default: 0]"),
-]
-
 # ---- what is written ------------------------------------------------------------------------------------------------
 
 RowsOutput = Annotated[
@@ -211,14 +124,6 @@ RowsFormat = Annotated[
         metavar="FORMAT",
         description="Format of what is printed without -o: table, csv or jsonl. [default: table]",
         words=("table", "csv", "jsonl"),
-    ),
-]
-By = Annotated[
-    str | None,
-    choice(
-        metavar="LEVEL",
-        description="Rows per design: total, component, op, term, level or tensor. [default: total]",
-        words=("total", "component", "op", "term", "level", "tensor"),
     ),
 ]
 FindingsFormat = Annotated[

@@ -229,3 +229,40 @@ def _footnotes(results: Results, space: DesignSpace) -> list[str]:
                     f" {size(profile.kept_bytes())} for it. Figures are as if the outermost held the rest."
                 )
     return ["", *map(paragraph, notes)] if notes else []
+
+
+def ranking(results: Results, space: DesignSpace) -> str:
+    """Models of a sweep by least power, on every chip: their best design that fits and runs in real time."""
+    if len(space.workloads) < 2 or space.by != "total":
+        return ""
+    blocks = []
+    for profile in space.profiles:
+        best = [_best(results, workload.name, profile.name) for workload in space.workloads]
+        order = sorted((i for i in best if i is not None), key=lambda i: float(results["power_mw"][i]))
+        if not order:
+            continue
+        lines = [
+            [
+                str(rank),
+                str(results["workload"][i]),
+                f"{results['chunk_ms'][i]:g}",
+                str(results["fold_factor"][i]),
+                _power(results, i),
+                brief(results["user_perceived_latency_ms"][i]),
+                size(results["memory_bytes"][i]),
+            ]
+            for rank, i in enumerate(order, 1)
+        ]
+        head = ["", "model", "chunk", "N", "power", "a word waits", "memory"]
+        blocks.append(f"Ranking on {profile.name}, by average power\n" + table(head, lines, left=(1,)))
+    if not blocks:
+        return ""
+    note = "The design of each model with the least power that fits and runs in real time; larger chunks wait longer."
+    return "\n\n" + "\n\n".join([*blocks, note])
+
+
+def _best(results: Results, workload: str, profile: str) -> int | None:
+    """Row of the design with the least power that fits and runs in real time."""
+    able = (results["workload"] == workload) & (results["profile"] == profile)
+    rows = np.flatnonzero(able & results["fits"].astype(bool) & results["realtime"].astype(bool))
+    return int(rows[np.argmin(results["power_mw"][rows])]) if len(rows) else None

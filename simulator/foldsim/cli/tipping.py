@@ -10,7 +10,8 @@ import numpy as np
 
 from foldsim.answers.tipping import METRICS, pair_of, searched_chunks
 from foldsim.answers.tipping_rows import CHUNK, LEFT_CONTEXT, Question, tipping_columns
-from foldsim.cli.guard import say, stop
+from foldsim.cli.progress import Progress
+from foldsim.cli.sweep import check_output, show_rows
 from foldsim.cli.tables import WIDTH, paragraph, percent, table
 from foldsim.designs.axes import DesignError, parse_numbers, problem
 from foldsim.designs.changes import with_changes
@@ -19,7 +20,7 @@ from foldsim.hardware.profile import Profile, load_profile
 from foldsim.schema import Problem
 from foldsim.sweeps.options import one_value_each
 from foldsim.sweeps.provenance import origin
-from foldsim.sweeps.results import Results, check_suffix, write_csv, write_jsonl, write_results
+from foldsim.sweeps.results import Results
 from foldsim.workload.variant import BASELINE, VariantError, load_design, parse_variant
 from foldsim.workload.workload import Workload, load_workload
 
@@ -43,12 +44,7 @@ def run_tipping(
     output_format: str | None,
 ) -> None:
     """Search, and print or write the rows."""
-    if output_format not in (None, "table", "csv", "jsonl"):
-        stop(f"error: --format {output_format!r} is not known; allowed: table, csv, jsonl")
-    if output_format and output:
-        stop("error: --format picks what is printed; with -o the suffix of the file picks the format")
-    if output is not None:
-        check_suffix(output)
+    check_output(output, output_format)
     wanted = chosen_metrics(metrics)
     chunks = None if chunk_ms is None else parse_numbers(chunk_ms, "chunk_ms")
     workload, profiles = _inputs(workload_name, profile_names, sets)
@@ -66,14 +62,10 @@ def run_tipping(
     if problems:
         raise DesignError(problems)
     workloads = {w.sha256: w for w in (workload, other)}
-    results = Results(tipping_columns(questions), origin([*workloads.values(), *profiles], sys.argv[1:]))
-    if output is not None:
-        write_results(results, output)
-        say(f"{len(results):,} rows in {output}")
-    elif output_format in (None, "table"):
-        print("\n\n".join(report(question, results) for question in questions))
-    else:
-        (write_csv if output_format == "csv" else write_jsonl)(results, sys.stdout)
+    with Progress("searching crossings"):
+        found = tipping_columns(questions)
+    results = Results(found, origin([*workloads.values(), *profiles], sys.argv[1:]))
+    show_rows(results, output, output_format, lambda: "\n\n".join(report(q, results) for q in questions))
 
 
 def chosen_metrics(text: str | None) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from foldsim.cli.guard import FINDINGS, say
+from foldsim.cli.progress import track
 from foldsim.cli.tables import number, paragraph, percent, shorten, table, yes_no
 from foldsim.data import UnknownNameError
 from foldsim.evidence.model_error import coverage, model_errors
@@ -39,7 +40,7 @@ def run_validate(groups: Sequence[str], strict: bool, output: Path | None) -> No
     for name in chosen:
         if name not in all_groups() and not name.endswith((".yaml", ".yml")):
             raise UnknownNameError("validation", name, all_groups(), _close(name))
-    rows = {name: group_rows(name) for name in chosen}
+    rows = {name: group_rows(name) for name in track(chosen, "validating groups")}
     flat = [row for part in rows.values() for row in part]
     if output is not None:
         write_results(Results(result_columns(flat), origin(read_by(chosen), sys.argv[1:])), output)

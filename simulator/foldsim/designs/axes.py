@@ -10,10 +10,10 @@ from foldsim.errors import UserError
 from foldsim.schema.findings import Path, Problem
 
 SETS = "sets"
-COMPRESS_TEXT = (
-    "none, or rules COMPONENT[.CLASS]=METHOD[+METHOD] with commas between them, such as"
-    " joiner=int4-g32,encoder.feedforward=2:4. CLASS: attention, feedforward, convolution, recurrent, embedding,"
-    " linear. METHOD: int2..int8[-gN[-sB]], qsq, codebook-gN-bB, prune-0.5, 2:4, lowrank-R, drop-everyK, drop-1-3"
+_COMPRESS = (
+    "COMPONENT[.CLASS]=METHOD[+METHOD], separated by commas, such as joiner=int4-g32,encoder.feedforward=2:4; or none."
+    " CLASS: attention, feedforward, convolution, recurrent, embedding, linear. METHOD: int2..int8[-gN[-sB]], qsq,"
+    " codebook-gN-bB, prune-0.5, 2:4, lowrank-R, drop-everyK, drop-1-3"
 )
 
 
@@ -29,6 +29,7 @@ class Axis:
     meaning : what it sets, with the values that are allowed.
     default : what a sweep takes if it is not given.
     column : result column that carries its value; None if there is none.
+    words : values that the shell completes; others may be allowed too.
     """
 
     name: str
@@ -38,68 +39,46 @@ class Axis:
     default: str
     column: str | None = None
     short: str = ""
-
-    @property
-    def help(self) -> str:
-        """Text for ``--help``."""
-        return f"{self.meaning}. [default: {self.default}]"
+    words: tuple[str, ...] = ()
 
 
 AXES = {
     axis.name: axis
     for axis in (
-        Axis(
-            "workloads", "--workload", "NAME|FILE", "Workload: shipped name or file", "emformer-rnnt-base", "workload",
-            "-w",
-        ),
-        Axis(
-            "profiles", "--profile", "NAME|FILE", "Hardware profile: shipped name or file", "one of each class",
-            "profile", "-p",
-        ),
-        Axis(
-            "chunk_ms", "--chunk-ms", "LIST", "Chunk sizes [ms]: 40:1280:40 (first:last:step) or 40,80,160",
-            "those the workload is published for, else 40,80,160,320,640,1280", "chunk_ms",
-        ),
+        Axis("workloads", "--workload", "NAME|FILE", "Workload: shipped name or file; repeatable", "emformer-rnnt-base",
+             "workload", "-w"),
+        Axis("profiles", "--profile", "NAME|FILE", "Hardware profile: shipped name or file; repeatable",
+             "one of each class of device", "profile", "-p"),
+        Axis("chunk_ms", "--chunk-ms", "LIST", "Chunk sizes in ms: 40,80,160 or first:last:step, 40:1280:40",
+             "the workload's published sizes, else 40,80,160,320,640,1280", "chunk_ms"),
         Axis("fold", "--fold", "LIST", "Folding factors N; 1 is the unfolded baseline", "1,2", "fold_factor"),
-        Axis(
-            "fold_layers", "--fold-layers", "WHICH",
-            "Layers to fold: all, 1-10, 1,4,7 or every:2; layers count from 1", "the workload's own, else all",
-            "fold_layers",
-        ),
-        Axis(
-            "fold_scope", "--fold-scope", "SCOPE", "What to fold: attention, or attention+feedforward",
-            "the workload's own, else attention", "fold_scope",
-        ),
-        Axis(
-            "fold_heads", "--fold-heads", "POLICY",
-            "Heads of folded layers: keep_head_dim (heads divide by N) or keep_heads", "keep_head_dim", "fold_heads",
-        ),
-        Axis(
-            "compress", "--compress", "RULES", f"Weight transformations: {COMPRESS_TEXT}",
-            "none, and the workload's own", "compression",
-        ),
-        Axis(
-            "policy", "--policy", "POLICY",
-            "Operating point: race-to-idle, slowest-real-time, or the name of a point", "the profile's own", "policy",
-        ),
-        Axis(
-            "placement", "--placement", "WHERE",
-            "Where weights and state live: auto, dram, or pinned:COMPONENT,...", "auto", "placement",
-        ),
-        Axis(
-            SETS, "--set", "PATH=VALUES",
-            "Change a value: profile.memory_levels.dram.read_pj_per_byte=60 or workload.precision.weights=int4;"
-            " repeatable. The value's range closes to it; end the path in .value to keep the range. A sweep takes"
-            " several values, 60,80 or 0:100:20", "no change",
-        ),
-        Axis("by", "--by", "LEVEL", "Rows per design: total, component, op, term, level or tensor", "total"),
-        Axis(
-            "sample", "--sample", "N",
-            "Draw N joint samples of every ranged value, timing and rates too, and report the 5 to 95 % bands of"
-            " latency, energy, power and saving", "none",
-        ),
-        Axis("method", "--method", "METHOD", "How samples are drawn: lhs, sobol (needs SciPy) or random", "lhs"),
-        Axis("seed", "--seed", "S", "Seed of the samples: the same seed draws the same samples", "0"),
+        Axis("fold_layers", "--fold-layers", "LAYERS",
+             "Layers to fold, counted from 1: all, 1-10, 1,4,7 or every:2", "the workload's own, else all",
+             "fold_layers"),
+        Axis("fold_scope", "--fold-scope", "SCOPE", "Folded parts: attention, or attention+feedforward",
+             "the workload's own, else attention", "fold_scope", words=("attention", "attention+feedforward")),
+        Axis("fold_heads", "--fold-heads", "RULE",
+             "Heads of folded layers: keep_head_dim (their number is divided by N) or keep_heads", "keep_head_dim",
+             "fold_heads", words=("keep_head_dim", "keep_heads")),
+        Axis("compress", "--compress", "RULES", f"Weight compression; repeatable, one design each: {_COMPRESS}",
+             "none, and the workload's own", "compression"),
+        Axis("policy", "--policy", "POLICY", "race-to-idle, slowest-real-time, or the name of an operating point",
+             "the profile's own", "policy", words=("race-to-idle", "slowest-real-time")),
+        Axis("placement", "--placement", "PLACEMENT",
+             "Where weights and state are stored: auto, dram, or pinned:COMPONENT", "auto", "placement",
+             words=("auto", "dram", "pinned:")),
+        Axis(SETS, "--set", "PATH=VALUE",
+             "Change a value of the workload or profile: workload.precision.weights=int4 or"
+             " profile.memory_levels.dram.read_pj_per_byte=60; repeatable. The value then has no range; a path that"
+             " ends in .value keeps the range. foldsim sweep also takes several values: 60,80 or 0:100:20", ""),
+        Axis("by", "--by", "LEVEL", "Rows per design: total, component, op, term, level or tensor", "total",
+             words=("total", "component", "op", "term", "level", "tensor")),
+        Axis("sample", "--sample", "N",
+             "Draw N joint samples of all ranges, and report the 5 to 95 % band of latency, energy, power and saving",
+             ""),
+        Axis("method", "--method", "METHOD", "How samples are drawn: lhs, sobol (needs SciPy) or random", "lhs",
+             words=("lhs", "sobol", "random")),
+        Axis("seed", "--seed", "SEED", "Seed of the samples; the same seed draws the same samples", "0"),
     )
 }  # fmt: skip
 DESIGN_COLUMNS = tuple(axis.column for axis in AXES.values() if axis.column)

@@ -105,7 +105,7 @@ def run(space: DesignSpace, progress: Progress | None = None) -> Columns:
 def _parts(space: DesignSpace) -> Iterator[Columns]:
     """Columns block by block."""
     profile_sets = space.sets_of("profile")
-    for workload, profile in product(space.workloads, space.profiles):
+    for workload, profile in space.pairs():
         for workload_values, variant in combinations(workload, space.sets_of("workload")):
             space.only(variant, profile).check()
             precision = variant.spec.precision.activations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -54,6 +54,13 @@ class DesignSpace:
     by: str = "total"
     compress: Sequence[Sequence[Compression]] | None = None  # see compressions
     sampling: Sampling | None = None
+    only_pairs: Collection[tuple[str, str]] | None = None  # names of workload and profile; None: every pair
+
+    def pairs(self) -> list[tuple[Workload, Profile]]:
+        """Every workload with every profile that it is evaluated on."""
+        every = [(workload, profile) for workload in self.workloads for profile in self.profiles]
+        wanted = self.only_pairs
+        return [(w, p) for w, p in every if wanted is None or (w.name, p.name) in wanted]
 
     def folding(self, workload: WorkloadSpec, factor: int = 1) -> FoldingSpec:
         """Folding of a workload by a factor, with the space's layers, scope and heads."""
@@ -93,7 +100,7 @@ class DesignSpace:
 
     def only(self, workload: Workload, profile: Profile) -> DesignSpace:
         """The space of one workload and one profile, which have their changes already."""
-        return replace(self, workloads=(workload,), profiles=(profile,), sets={})
+        return replace(self, workloads=(workload,), profiles=(profile,), sets={}, only_pairs=None)
 
     def common(self, workload: Workload, profile: Profile, compression: Sequence[Compression] = ()) -> Design:
         """What the designs of one workload, profile and compression share, at the workload's first chunk size."""
@@ -104,11 +111,11 @@ class DesignSpace:
 
     def point_count(self) -> int:
         """Number of designs, without baselines that were not asked for."""
-        per_workload = (
+        per_pair = (
             len(self.fold_factors(w.spec)) * len(self.chunks(w.spec)) * len(self.compressions(w.spec))
-            for w in self.workloads
+            for w, _ in self.pairs()
         )
-        return sum(per_workload) * len(self.profiles) * prod(len(values) for values in self.sets.values())
+        return sum(per_pair) * prod(len(values) for values in self.sets.values())
 
     def check(self) -> None:
         """Raise :class:`DesignError` with everything that is wrong."""
@@ -118,9 +125,9 @@ class DesignSpace:
                 problems += self._workload_problems(workload)
         for profile in self.profiles:
             problems += policy_problems(self.policy, profile)
-            for workload in self.workloads:
-                if PRECISION not in self.sets:  # then the engine checks every variant
-                    problems += pair_problems(workload, profile)
+        for workload, profile in self.pairs():
+            if PRECISION not in self.sets:  # then the engine checks every variant
+                problems += pair_problems(workload, profile)
         problems += [*self._output_problems(), *self._set_problems()]
         if not problems:
             problems += self._size_problems()
