@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from foldsim.data import UnknownNameError, resolve, shipped
-from foldsim.hardware.dram import FILLED, TYPED
+from foldsim.hardware.memory.dram import FILLED, TYPED
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
 from foldsim.schema.layering import EXTENDS, LayeredDocument, Layering, lay_over

@@ -10,9 +10,9 @@ import copy
 from typing import Any, Final, get_args
 
 from foldsim.hardware.derivation import RULES
-from foldsim.hardware.dram import FILLED, DramSpec
 from foldsim.hardware.guide import PLACES, advice
 from foldsim.hardware.inheritance import OWN
+from foldsim.hardware.memory.dram import FILLED, DramSpec
 from foldsim.hardware.spec import Precision, ProfileSpec
 from foldsim.schema.jsonschema import json_schema
 

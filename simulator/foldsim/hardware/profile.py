@@ -12,8 +12,9 @@ import numpy as np
 from foldsim.data import resolve
 from foldsim.hardware.checks import UNUSED, check_profile
 from foldsim.hardware.coefficients import ENDS, SPEEDS, Coefficients, hardware_of
-from foldsim.hardware.dram import DramSpec, check_dram, dram_path, read_dram, source_key, with_dram
 from foldsim.hardware.inheritance import profile_path, with_base
+from foldsim.hardware.memory.dram import DramSpec, check_dram, dram_path, read_dram, source_key
+from foldsim.hardware.memory.dram_levels import with_dram
 from foldsim.hardware.numbers import numbers_by_name
 from foldsim.hardware.plausibility import plausibility_problems
 from foldsim.hardware.provenance import derivation_problems

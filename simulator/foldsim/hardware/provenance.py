@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from foldsim.data import UnknownNameError
 from foldsim.hardware.derivation import RULES, NamedRule
-from foldsim.hardware.dram import dram_path, read_dram
+from foldsim.hardware.memory.dram import dram_path, read_dram
 from foldsim.hardware.technology import Band
 from foldsim.schema import Document, InputError, Problem
 from foldsim.schema.quantity import Fact, Quantity, Rule, quantities
