@@ -237,7 +237,8 @@ def test_unknown_types_are_told_once(files):
     assert (finding.line, finding.column, finding.suggestion) == (8, 13, "lpddr4")
     assert finding.allowed == "lpddr3, lpddr4, lpddr4x, lpddr5, lpddr5x"
     (finding,) = files.findings("mine.yaml", HEAD + level("./none.yaml"))
-    assert finding.message.startswith("file ") and finding.message.endswith("none.yaml' not found")
+    assert finding.message.startswith("file ")
+    assert finding.message.endswith("none.yaml' not found")
 
 
 def test_a_broken_section_is_told_without_what_follows_from_it(files):

@@ -221,4 +221,4 @@ def test_measured_power_needs_a_law(files):
     law = text[text.index("        power_law:") : text.index("    operating_points:")]
     text = text.replace(law, "").replace(", compute_units.npu.power_law.dynamic_uw_per_mhz_v2", "")
     findings = files.findings("measured.yaml", text)
-    assert sum("has no power_law" in f.message for f in findings) == 2
+    assert sum("measured_mw needs a power_law of 'npu'" in f.message for f in findings) == 2

@@ -11,11 +11,13 @@ import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar, Literal
+from functools import lru_cache
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from foldsim.hardware.extensions import with_extensions
 from foldsim.hardware.technology import (
     COMPOUNDS,
     OPERATIONS,
@@ -349,7 +351,43 @@ class Dies(NamedRule):
         return spread(lambda *x: sum(x[:-2]) * x[-2] / x[-1], *numbers)
 
 
-RULES: dict[str, type[NamedRule]] = {
-    str(rule.model_fields["name"].annotation.__args__[0]): rule  # type: ignore[union-attr]
-    for rule in NamedRule.__subclasses__()
+RULES: Final[dict[str, type[NamedRule]]] = {
+    "ratio": Ratio,
+    "sum": Sum,
+    "product": Product,
+    "quotient": Quotient,
+    "geometric_mean": GeometricMean,
+    "envelope": Envelope,
+    "stillmaker_baas": StillmakerBaas,
+    "datapath": Datapath,
+    "sram": Sram,
+    "bus": Bus,
+    "idd": Idd,
+    "idd_power": IddPower,
+    "idd_activate": IddActivate,
+    "pins": Pins,
+    "dram_access": DramAccess,
+    "idd_refresh": IddRefresh,
+    "dies": Dies,
 }
+"""Built-in rules by name."""
+GROUP: Final = "foldsim.profile_rules"
+
+
+@lru_cache(maxsize=1)
+def all_rules() -> dict[str, type[NamedRule]]:
+    """Rules by name: built-in ones, then those of installed packages (entry points ``foldsim.profile_rules``).
+
+    Raises
+    ------
+    ExtensionError
+        If an entry point cannot be used.
+    """
+    return with_extensions(RULES, GROUP, _rule_problem)
+
+
+def _rule_problem(name: str, loaded: object) -> str | None:
+    if not (isinstance(loaded, type) and issubclass(loaded, NamedRule)):
+        return "is not a subclass of foldsim.hardware.derivation.NamedRule"
+    field = loaded.model_fields.get("name")
+    return None if field and get_args(field.annotation) == (name,) else f'lacks the field name: Literal["{name}"]'

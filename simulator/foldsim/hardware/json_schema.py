@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Final, get_args
 
-from foldsim.hardware.derivation import RULES
+from foldsim.hardware.derivation import all_rules
+from foldsim.hardware.device_classes import device_classes
 from foldsim.hardware.guide import PLACES, advice
 from foldsim.hardware.inheritance import OWN
 from foldsim.hardware.memory.dram import FILLED, DramSpec
@@ -32,6 +33,9 @@ def profile_schema() -> Schema:
     definitions["ProfileSpec"] = whole
     for name in PLACES:
         _add_guide(name, definitions[name])
+    classes = device_classes()
+    whole["properties"]["device_class"]["enum"] = list(classes)
+    whole["properties"]["device_class"]["description"] += "".join(f" {key}: {text}." for key, text in classes.items())
     _spell_out_precisions(definitions["ComputeUnit"])
     level = definitions["MemoryLevel"]
     needed = level.pop("required")
@@ -66,7 +70,7 @@ def dram_schema() -> Schema:
 def _add_rules(definitions: Schema) -> None:
     """Let a rule be one of the named ones, each with its own parameters."""
     choices = []
-    for name, rule in RULES.items():
+    for name, rule in all_rules().items():
         own = rule.model_json_schema(by_alias=True)
         definitions.update(own.pop("$defs", {}))
         key = "Rule" + rule.__name__
@@ -78,7 +82,7 @@ def _add_rules(definitions: Schema) -> None:
         "description": definitions["Rule"]["description"],
         "type": "object",
         "required": ["name"],
-        "properties": {"name": {"enum": list(RULES), "description": "Name of the rule."}},
+        "properties": {"name": {"enum": list(all_rules()), "description": "Name of the rule."}},
         "oneOf": choices,
     }
 

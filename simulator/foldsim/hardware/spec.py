@@ -311,7 +311,10 @@ class ProfileSpec(Record):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="Short name, the same as the file's.")
     title: str = Field(min_length=1, description="What it is, in a line.")
     summary: str = Field(min_length=1, description="What is measured, what is representative, what is missing.")
-    device_class: Literal["phone", "wearable", "edge", "microcontroller"] = Field(description="What carries it.")
+    device_class: str = Field(
+        description="Kind of product that carries the chip: phone, wearable, edge, microcontroller, or a class that an"
+        " installed package adds. Orders and labels profiles; changes no result."
+    )
     grade: Literal["A", "B", "C", "D"] = Field(description="How well sourced: A best, D mostly assumption.")
     node_nm: Positive | None = Field(
         default=None, description="Technology node of the logic; lets validation tell what energies are plausible."

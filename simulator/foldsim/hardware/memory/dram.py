@@ -16,6 +16,7 @@ from pydantic import Field
 
 from foldsim.data import shipped_dram
 from foldsim.hardware.derivation import RULES
+from foldsim.hardware.numbers import unused_source_problems
 from foldsim.hardware.technology import Band
 from foldsim.schema import Document, Finding, Problem, read_yaml
 from foldsim.schema.quantity import (
@@ -26,7 +27,6 @@ from foldsim.schema.quantity import (
     Record,
     Source,
     collect_sourced_findings,
-    used_sources,
 )
 
 FACTS: Final = {"kind": "dram", "on_chip": False, "keeps_data": True, "clock": "own"}
@@ -71,13 +71,8 @@ class DramSpec(Record):
 
 
 def check_dram(record: DramSpec) -> list[Problem]:
-    """Sources that no value of a record uses."""
-    used = used_sources(record)
-    return [
-        Problem(("sources", key), f"source {key!r} is not used by any value", severity="warning", at_key=True)
-        for key in record.sources
-        if key not in used
-    ]
+    """Warnings about sources that no value of a record uses."""
+    return unused_source_problems(record, record.sources)
 
 
 @lru_cache(maxsize=64)
