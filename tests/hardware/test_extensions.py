@@ -69,7 +69,8 @@ def test_a_class_of_another_package(install, files):
 def test_a_rule_of_another_package(install, files):
     text = HEAD + dedent("""\
         system:
-          idle_mw: {value: 0.5, low: 0.5, high: 0.5, source: s, from: [{what: Idle power, value: 1, source: s}], rule: {name: halved}}
+          idle_mw:
+            {value: 0.5, low: 0.5, high: 0.5, source: s, from: [{what: P, value: 1, source: s}], rule: {name: halved}}
         sources:
           s: {title: T, kind: measured, url: "https://example.org"}
         """)

@@ -22,7 +22,7 @@ def with_extensions(
 
     Parameters
     ----------
-    problem_of : from the name and the loaded object of an entry point, what is wrong with it, or None.
+    problem_of : the problem with an entry point, from its name and loaded object, or None.
 
     Raises
     ------

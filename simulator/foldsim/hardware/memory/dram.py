@@ -50,8 +50,8 @@ class DramSpec(Record):
     """A DRAM type: energies by part, background power of one die by state."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="Short name, the same as the file's.")
-    title: str = Field(min_length=1, description="What it is, in a line.")
-    summary: str = Field(min_length=1, description="Which values are measured, which are derived, which are missing.")
+    title: str = Field(min_length=1, description="One-line description.")
+    summary: str = Field(min_length=1, description="Which values are measured, derived or missing.")
     sources: dict[str, Source] = Field(min_length=1, description="Sources of the values, by key.")
     max_data_rate_mt_per_s: Positive = Field(description="Fastest data rate of the type.")
     die_width_bits: Positive = Field(description="Width of the die whose background powers are given.")
