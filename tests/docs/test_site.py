@@ -205,10 +205,6 @@ def test_the_tutorial_runs_and_prints_what_it_says(tmp_path: Path, monkeypatch: 
 
 def test_the_picture_of_the_architecture_is_current():
     """Drawn from the imports; a new arrow or package asks for a new picture."""
-    done = subprocess.run(
-        [sys.executable, ROOT / "docs" / "architecture_diagram.py", "--check"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, ROOT / "docs" / "architecture_diagram.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
