@@ -18,7 +18,7 @@ from foldsim.sweeps.breakdown import op_rows, term_times
 from foldsim.sweeps.engine import batch_of, totals_of
 from foldsim.sweeps.sampling import Sampling
 
-# What a simulation says about its design, in this order.
+# Columns that describe the design of a simulation, in this order.
 DESCRIBED = (
     "workload",
     "profile",
@@ -67,7 +67,7 @@ class Simulation:
     time_terms_ms : time each roofline term would take alone, per chunk; overlap and idle are not in it.
     homes : where weights and state live.
     ops : columns of ``--by op``, one entry per op row, the idle system last.
-    compression : what became of each class of compressed weights; empty where nothing is compressed.
+    compression : sizes of each class of compressed weights before and after; empty if nothing is compressed.
     """
 
     design: dict[str, Any]

@@ -115,7 +115,7 @@ def _zeroed(node: Any, path: _Path) -> Any:
 
 def _listed(profile: Profile, share: float, path: _Path, quantity: Quantity, source: Source) -> dict[str, Any]:
     return {
-        "name": _told(profile, path),
+        "name": _path_text(profile, path),
         "unit": _unit(str(path[-1])),
         "value": quantity.value,
         "low": quantity.low,
@@ -130,7 +130,7 @@ def _listed(profile: Profile, share: float, path: _Path, quantity: Quantity, sou
     }
 
 
-def _told(profile: Profile, path: _Path) -> str:
+def _path_text(profile: Profile, path: _Path) -> str:
     """A path with names in place of list positions, as --set takes it."""
     words: list[str] = []
     node: Any = profile.spec
