@@ -14,6 +14,7 @@ from foldsim.designs.design import Design
 from foldsim.model.energy import Term
 from foldsim.model.evaluate import Evaluation
 from foldsim.model.power import chunk_terms
+from foldsim.notebook import simulation_html, simulation_text
 from foldsim.sweeps.breakdown import op_rows, term_times
 from foldsim.sweeps.engine import batch_of, totals_of
 from foldsim.sweeps.sampling import Sampling
@@ -55,7 +56,7 @@ class Home:
     served_ratio: dict[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Simulation:
     """One design, explained.
 
@@ -77,6 +78,12 @@ class Simulation:
     homes: list[Home]
     ops: dict[str, list[Any]]
     compression: list[Transformed] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return simulation_text(self)
+
+    def _repr_html_(self) -> str:
+        return simulation_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
