@@ -78,7 +78,15 @@ def test_two_scratchpads_fill_one_after_the_other(make):
     """1000 bytes: 350 inside, then up to 525 in the next, 125 in DRAM."""
     recogniser = make.recogniser(groups=[make.Group(1000)])
     levels = [make.level("a", capacity_bytes=400), make.level("b", capacity_bytes=600), make.dram()]
-    assert place(recogniser, levels).served_ratio[:, 0, 0].tolist() == pytest.approx([0.35, 0.525, 0.125], rel=1e-12)
+    placement = place(recogniser, levels)
+    assert placement.served_ratio[:, 0, 0].tolist() == pytest.approx([0.35, 0.525, 0.125], rel=1e-12)
+    assert [float(placement.outside(i)[0, 0]) for i in range(3)] == pytest.approx([0.65, 0.125, 0.0], rel=1e-12)
+
+
+def test_a_group_of_a_few_bytes_is_split_as_a_large_one(make):
+    """1.6 bytes, 1.4 of room."""
+    placement = place(make.recogniser(groups=[make.Group(1.6)]), [make.level(capacity_bytes=1.6), make.dram()])
+    assert served(placement, 0, 0) == pytest.approx(0.875, rel=1e-12)
 
 
 def test_placement_dram_puts_nothing_inside(make):
