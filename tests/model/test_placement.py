@@ -96,6 +96,12 @@ def test_placement_dram_puts_nothing_inside(make):
     assert placement.resident_bytes[0, 0] == 0
 
 
+def test_pinned_groups_count_under_their_own_policy_only(make):
+    recogniser = make.recogniser(groups=[make.Group(10)])
+    placement = place(recogniser, [make.level(), make.dram()], "dram", (0,))
+    assert placement.served_ratio[:, 0, 0].tolist() == [0.0, 1.0]
+
+
 def test_pinned_groups_go_first_and_alone(make):
     """The rarer group is pinned: whole inside; the more frequent one stays out although 400 bytes are left."""
     groups = [make.Group(1000, component=0), make.Group(1000, component=1)]

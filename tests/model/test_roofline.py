@@ -296,6 +296,12 @@ def test_an_array_that_walks_over_kernels_fills_its_reduction_with_channels(make
     assert matrix_cycles(ops, [make.unit(**SIMD)])[0, 0] == np.ceil(channels * taps / 8)
 
 
+def test_products_without_a_kernel_have_one_position(make):
+    """64, 12 and 8 channels on lanes of eight, each product by itself."""
+    ops = make.ops([make.Row(4, k, 8) for k in (64, 12, 8)])
+    assert matrix_cycles(ops, [make.unit(walks_kernels=True, **SIMD)]).tolist() == [[8], [2], [1]]
+
+
 def test_a_depthwise_kernel_is_walked_over_whole(make):
     """One channel per group: nine positions of a 3 x 3 kernel, on lanes of eight channels."""
     row = make.Row(4, 9, 1, batch=8, channelwise=True)
