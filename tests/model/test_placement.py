@@ -255,3 +255,11 @@ def test_weights_stay_where_they_are_read_in_place(make):
     recogniser = make.recogniser(groups=[make.Group(500), make.Group(300, is_state=True)])
     assert place(recogniser, levels).served_ratio[0, :, 0].tolist() == [0.0, 1.0]
     assert place(recogniser, levels, "pinned", [0]).served_ratio[0, :, 0].tolist() == [1.0, 1.0]
+
+
+def test_state_beside_weights_read_in_place_needs_a_level_that_can_be_written(make):
+    """Read-only memory inside, then SRAM: the state is in SRAM."""
+    rom = make.level("rom", writable=False)
+    levels = [rom, make.level(), make.level("flash", writable=False, read_in_place=True)]
+    placement = place(make.recogniser(groups=[make.Group(300, is_state=True)]), levels)
+    assert placement.served_ratio[:, 0, 0].tolist() == [0.0, 1.0, 0.0]

@@ -321,3 +321,10 @@ def test_counts_that_do_not_vary_serve_units_that_do(make):
     inward, outward = port_traffic(ops, [make.unit(unroll_n_count=96.0, register_rows_count=np.array([2.0, 64.0]))])
     assert inward.tolist() == [[320 + 3 * 6144 + 7, 320 + 6144 + 7]]
     assert outward.tolist() == [[480, 480]]
+
+
+def test_the_state_in_a_first_operand_crosses_by_its_own_home(make):
+    """A quarter of 4 x 64 inputs is state, which SRAM keeps; the rest comes from outside, and weights stay inside."""
+    row = make.Row(4, 64, 96, group=0, state_group=1, first_state_ratio=0.25, input_outside=1)
+    groups = [make.Group(6144), make.Group(64, is_state=True)]
+    assert across(make, row, [make.level(capacity_bytes=1e5), make.dram()], groups) == (192, 0)
