@@ -40,14 +40,18 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "simulator" / "foldsim"
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
 
+LAYER_TESTS = tuple(
+    f"workload/test_{name}.py"
+    for name in ("layers", "attention_vectors", "vector_work", "emformer_counts", "rates", "conformer", "zipformer")
+)
 # Modules below simulator/foldsim and the tests that must detect a change in them, in the order they run, after the test
 # file of the module's own name in the folder of the first.
 TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("model/*.py", ("model", "test_units.py", "hardware/test_power_law.py")),
-    ("workload/attention/*.py", ("workload/test_attention_vectors.py", "workload/test_layers.py", "workload")),
-    ("workload/layers/*.py", ("workload/test_layers.py", "workload")),
+    ("workload/attention/*.py", LAYER_TESTS),
+    ("workload/layers/*.py", LAYER_TESTS),
     ("hardware/memory/*.py", ("hardware/test_dram.py",)),
-    ("sweeps/*.py", ("sweeps/test_space.py", "sweeps/test_results.py", "sweeps/test_properties.py", "sweeps")),
+    ("sweeps/*.py", ("sweeps/test_space.py", "sweeps/test_results.py", "sweeps/test_sums.py", "sweeps", "designs")),
 )
 TIMEOUT_RATIO, TIMEOUT_S = 3.0, 10.0  # of the unchanged tests, and on top
 ADDRESS_SPACE_BYTES = 16 * 1024**3

@@ -9,6 +9,7 @@ import importlib
 import inspect
 import re
 import runpy
+import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -200,3 +201,10 @@ def test_the_tutorial_runs_and_prints_what_it_says(tmp_path: Path, monkeypatch: 
     assert {"power-breakdown.svg", "report.html", "results.csv"} <= {f.name for f in tmp_path.iterdir()}
     simulated = re.search(r"dram reads +25\.4 ", printed)
     assert simulated, "the tutorial quotes the power of reads from DRAM"
+
+
+def test_the_picture_of_the_architecture_is_current():
+    """Drawn from the imports; a new arrow or package asks for a new picture."""
+    command = [sys.executable, ROOT / "docs" / "architecture_diagram.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -127,6 +127,12 @@ def test_a_point_that_just_meets_the_deadline_is_slow_enough(make):
     assert result.plan.realtime.tolist() == [True]
 
 
+def test_two_operating_points_are_a_choice(make):
+    """50e6 cycles in 160 ms: 125 ms at 400 MHz will do."""
+    recogniser, bands = timed(make, [make.point(400e6, 0.60), make.point(800e6, 0.75)], 50e6)
+    assert evaluate(recogniser, bands, "slowest-real-time").point.tolist() == [0]
+
+
 def test_the_order_of_operating_points_does_not_matter(make):
     low, mid, high = three_points(make)
     for policy, expected in (("race-to-idle", 100.0), ("slowest-real-time", 400 / 3)):

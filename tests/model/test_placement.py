@@ -78,7 +78,15 @@ def test_two_scratchpads_fill_one_after_the_other(make):
     """1000 bytes: 350 inside, then up to 525 in the next, 125 in DRAM."""
     recogniser = make.recogniser(groups=[make.Group(1000)])
     levels = [make.level("a", capacity_bytes=400), make.level("b", capacity_bytes=600), make.dram()]
-    assert place(recogniser, levels).served_ratio[:, 0, 0].tolist() == pytest.approx([0.35, 0.525, 0.125], rel=1e-12)
+    placement = place(recogniser, levels)
+    assert placement.served_ratio[:, 0, 0].tolist() == pytest.approx([0.35, 0.525, 0.125], rel=1e-12)
+    assert [float(placement.outside(i)[0, 0]) for i in range(3)] == pytest.approx([0.65, 0.125, 0.0], rel=1e-12)
+
+
+def test_a_group_of_a_few_bytes_is_split_as_a_large_one(make):
+    """1.6 bytes, 1.4 of room."""
+    placement = place(make.recogniser(groups=[make.Group(1.6)]), [make.level(capacity_bytes=1.6), make.dram()])
+    assert served(placement, 0, 0) == pytest.approx(0.875, rel=1e-12)
 
 
 def test_placement_dram_puts_nothing_inside(make):
@@ -86,6 +94,12 @@ def test_placement_dram_puts_nothing_inside(make):
     placement = place(recogniser, [make.level(), make.dram()], policy="dram")
     assert placement.served_ratio[1].tolist() == [[1.0], [1.0]]
     assert placement.resident_bytes[0, 0] == 0
+
+
+def test_pinned_groups_count_under_their_own_policy_only(make):
+    recogniser = make.recogniser(groups=[make.Group(10)])
+    placement = place(recogniser, [make.level(), make.dram()], "dram", (0,))
+    assert placement.served_ratio[:, 0, 0].tolist() == [0.0, 1.0]
 
 
 def test_pinned_groups_go_first_and_alone(make):
@@ -241,3 +255,11 @@ def test_weights_stay_where_they_are_read_in_place(make):
     recogniser = make.recogniser(groups=[make.Group(500), make.Group(300, is_state=True)])
     assert place(recogniser, levels).served_ratio[0, :, 0].tolist() == [0.0, 1.0]
     assert place(recogniser, levels, "pinned", [0]).served_ratio[0, :, 0].tolist() == [1.0, 1.0]
+
+
+def test_state_beside_weights_read_in_place_needs_a_level_that_can_be_written(make):
+    """Read-only memory inside, then SRAM: the state is in SRAM."""
+    rom = make.level("rom", writable=False)
+    levels = [rom, make.level(), make.level("flash", writable=False, read_in_place=True)]
+    placement = place(make.recogniser(groups=[make.Group(300, is_state=True)]), levels)
+    assert placement.served_ratio[:, 0, 0].tolist() == [0.0, 1.0, 0.0]

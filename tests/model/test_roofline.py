@@ -262,10 +262,12 @@ def test_vector_work_may_have_its_own_path_to_the_outermost_level(make):
 
 
 def test_weights_and_state_of_vector_work_come_as_those_of_products(make):
-    """Of 2e9 bytes 0.5e9 are weights: 1.5e9 at a quarter of 1e9 bytes/s and the rest at all of it, 6.5 s."""
+    """Of 2e9 bytes 0.5e9 are weights and state: 1.5e9 at a quarter of 1e9 bytes/s and the rest at all of it, 6.5 s."""
     levels = [make.level(), make.dram(bandwidth_bytes_per_s=1e9)]
     none, bytes_each = np.zeros((1, 1)), np.full((1, 1), 2e9)
-    row = make.Row(input_bytes=3e9, table_bytes=0.4e9, state_read_bytes=0.1e9)  # half of the inputs stay on the chip
+    row = make.Row(
+        input_bytes=3e9, table_bytes=0.3e9, state_read_bytes=0.1e9, state_write_bytes=0.1e9
+    )  # half of the inputs stay on the chip
     found = times(
         make.ops([row]), Traffic((none, bytes_each), (none, none)), [make.unit(vector_stream_ratio=0.25)], levels
     )
@@ -294,6 +296,12 @@ def test_an_array_that_walks_over_kernels_fills_its_reduction_with_channels(make
     ops = replace(make.ops([make.Row(4, channels * taps, 8)]), taps_count=np.array([[float(taps)]]))
     assert matrix_cycles(ops, [make.unit(walks_kernels=True, **SIMD)])[0, 0] == expected
     assert matrix_cycles(ops, [make.unit(**SIMD)])[0, 0] == np.ceil(channels * taps / 8)
+
+
+def test_products_without_a_kernel_have_one_position(make):
+    """64, 12 and 8 channels on lanes of eight, each product by itself."""
+    ops = make.ops([make.Row(4, k, 8) for k in (64, 12, 8)])
+    assert matrix_cycles(ops, [make.unit(walks_kernels=True, **SIMD)]).tolist() == [[8], [2], [1]]
 
 
 def test_a_depthwise_kernel_is_walked_over_whole(make):

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from foldsim.model.tiling import tiled_traffic
+from foldsim.model.tiling import swept_traffic, tiled_traffic
 
 PARTIAL_BYTES = 4.0
 
@@ -154,3 +154,37 @@ def test_operands_cross_once_from_the_capacity_on_that_allows_it(m, k, n, widths
     assert closed_form_bytes(m, k, n, capacity, widths, outside) == once
     if exhaustive_bytes(m, k, n, capacity - 1, widths, outside) > once:
         assert closed_form_bytes(m, k, n, capacity - 1, widths, outside) > once
+
+
+@pytest.mark.parametrize(
+    ("outside", "fits"),
+    [
+        ((1.0, 1.0, 1.0), 2048 + 2 * (512 + 16)),  # inputs, two columns of weights and of sums
+        ((1.0, 1.0, 0.0), 2048 + 2 * 512),
+        ((1.0, 0.0, 1.0), 2048 + 2 * 16),
+        ((0.5, 1.0, 1.0), 2048 + 2 * (512 + 16)),
+    ],
+)
+def test_a_pass_needs_space_for_what_is_outside_only(outside, fits) -> None:
+    """4 x 512 x 6 in passes of two columns, bytes and 4-byte sums: three passes with a byte too few."""
+    one = np.ones(1)
+    for capacity, passes in ((fits, 1), (fits - 1, 3)):
+        crossing = tuple(share * one for share in outside)
+        t = swept_traffic(4 * one, 512 * one, 6 * one, capacity * one, (one, one, one, 4 * one), crossing, 2 * one)
+        assert t.first_in[0] == passes * 2048 * outside[0]
+        assert (t.second_in[0], t.result_out[0], t.partial_in[0]) == (3072 * outside[1], 24 * outside[2], 0)
+
+
+@pytest.mark.parametrize("first_stays", [True, False])
+def test_partial_sums_return_where_few_of_them_live_outside(first_stays) -> None:
+    """1 x 192 stays in halves of 96 bytes beside one 4-byte sum in 100 bytes; the other operand is inside.
+
+    Three quarters of the 25 sums leave and return once: 75 bytes, 150 in both directions. Keeping the sums instead (24
+    fit) would read the 192 bytes again.
+    """
+    one = np.ones(1)
+    m, n = (1, 25) if first_stays else (25, 1)
+    outside = (one, 0 * one, 0.75 * one) if first_stays else (0 * one, one, 0.75 * one)
+    t = tiled_traffic(m * one, 192 * one, n * one, 100 * one, (one, one, one, 4 * one), outside)
+    assert [t.first_in[0], t.second_in[0]] == ([192, 0] if first_stays else [0, 192])
+    assert (t.partial_in[0], t.result_out[0]) == (75, 25 * 0.75 + 75)

@@ -285,6 +285,15 @@ def test_a_core_reads_weights_in_place_once_per_pass_that_its_cache_does_not_hol
     assert (flows.inward[1][0, 0], flows.outward[1][0, 0]) == (expected, 0)
 
 
+def test_pinned_weights_are_not_read_in_place(make):
+    """A quarter of 6144 weights is pinned in SRAM; the rest is read in three passes over five rows."""
+    levels = [make.level(capacity_bytes=1536 / 0.875), make.level("flash", writable=False, read_in_place=True)]
+    recogniser = make.recogniser([make.Row(5, 64, 96, group=0)], [make.Group(6144)])
+    placement = place(recogniser, levels, "pinned", [0])
+    flows = traffic(recogniser.ops, placement, [make.unit(register_rows_count=2.0)], levels)
+    assert flows.inward[1][0, 0] == pytest.approx(0.75 * 3 * 6144, rel=1e-12)
+
+
 def test_weights_read_in_place_pass_the_levels_between(make):
     """A buffer, SRAM for activations, flash: 6144 weights and 7 biases go from flash to the buffer; inputs do not."""
     levels = [
@@ -312,3 +321,10 @@ def test_counts_that_do_not_vary_serve_units_that_do(make):
     inward, outward = port_traffic(ops, [make.unit(unroll_n_count=96.0, register_rows_count=np.array([2.0, 64.0]))])
     assert inward.tolist() == [[320 + 3 * 6144 + 7, 320 + 6144 + 7]]
     assert outward.tolist() == [[480, 480]]
+
+
+def test_the_state_in_a_first_operand_crosses_by_its_own_home(make):
+    """A quarter of 4 x 64 inputs is state, which SRAM keeps; the rest comes from outside, and weights stay inside."""
+    row = make.Row(4, 64, 96, group=0, state_group=1, first_state_ratio=0.25, input_outside=1)
+    groups = [make.Group(6144), make.Group(64, is_state=True)]
+    assert across(make, row, [make.level(capacity_bytes=1e5), make.dram()], groups) == (192, 0)

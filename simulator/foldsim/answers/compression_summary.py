@@ -1,4 +1,4 @@
-"""What a compression did to one design: bytes before and after, what the codes add, what decoding takes."""
+"""Effect of a compression on one design: bytes before and after, overhead of the codes, energy of decoding."""
 
 from __future__ import annotations
 

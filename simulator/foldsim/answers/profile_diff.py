@@ -21,7 +21,7 @@ from foldsim.sweeps.space import DesignSpace
 from foldsim.workload.workload import Workload, load_workload
 
 REFERENCE_WORKLOADS = ("emformer-rnnt-base", "mlperf-tiny-sww")
-"""What a reference sweep runs if nobody says: a transducer, and for chips that it does not fit a wake word."""
+"""Workloads of the reference sweep, if none is given: a transducer, or a wake word for chips that cannot hold it."""
 NOT_COMPARED = ("extends", "removes", "name", "title", "summary", "sources", "calibration")
 Value = Quantity | str | bool | None
 
@@ -35,7 +35,7 @@ class Difference:
     path : as ``--set`` spells it, by the names of the first profile.
     ratio : second over first, of numbers above zero.
     effect_ratio : mean power of the reference sweep on the first profile with this parameter of the second, over that
-        on the first, less one; None where it cannot be told alone.
+        on the first, less one; None if it cannot be isolated.
     """
 
     path: str
@@ -83,7 +83,7 @@ def reference_workload(profiles: Sequence[Profile]) -> Workload:
 
 
 def _fits(profile: Profile, workload: Workload) -> bool:
-    """Whether the memories hold the whole of a workload, so that powers mean something."""
+    """Whether the memories can hold the workload, so that its power is meaningful."""
     try:
         batch = _reference_batch(profile, workload)
     except DesignError:
@@ -184,7 +184,7 @@ class _Effects:
         self.workload = workload
         self.power_mw = power_mw
         self.names = set(numbers_by_name(profile.spec))
-        # The clock stands twice in a profile; the two change together, and the effect stands at the first unit.
+        # A profile gives the clock twice; both change together, and the effect is listed at the first unit.
         self.clock = f"compute_units.{profile.spec.compute_units[0].name}.clock_hz"
         self.reference = f"operating_points.{profile.spec.reference_operating_point}.frequency_hz"
 

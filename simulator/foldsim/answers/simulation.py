@@ -14,11 +14,12 @@ from foldsim.designs.design import Design
 from foldsim.model.energy import Term
 from foldsim.model.evaluate import Evaluation
 from foldsim.model.power import chunk_terms
+from foldsim.notebook import simulation_html, simulation_text
 from foldsim.sweeps.breakdown import op_rows, term_times
 from foldsim.sweeps.engine import batch_of, totals_of
 from foldsim.sweeps.sampling import Sampling
 
-# What a simulation says about its design, in this order.
+# Columns that describe the design of a simulation, in this order.
 DESCRIBED = (
     "workload",
     "profile",
@@ -55,7 +56,7 @@ class Home:
     served_ratio: dict[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Simulation:
     """One design, explained.
 
@@ -67,7 +68,7 @@ class Simulation:
     time_terms_ms : time each roofline term would take alone, per chunk; overlap and idle are not in it.
     homes : where weights and state live.
     ops : columns of ``--by op``, one entry per op row, the idle system last.
-    compression : what became of each class of compressed weights; empty where nothing is compressed.
+    compression : sizes of each class of compressed weights before and after; empty if nothing is compressed.
     """
 
     design: dict[str, Any]
@@ -77,6 +78,12 @@ class Simulation:
     homes: list[Home]
     ops: dict[str, list[Any]]
     compression: list[Transformed] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return simulation_text(self)
+
+    def _repr_html_(self) -> str:
+        return simulation_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""

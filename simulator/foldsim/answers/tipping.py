@@ -255,7 +255,7 @@ def over_left_context(pair: Pair, chunk_ms: Sequence[float], keys_limit_tokens: 
             steps[c] = together[order]
             together_seen = _points(_joined([*([old] if old else []), new]), order)
             seen[c] = together_seen
-            wanted[c] = _between(steps[c], np.sign(_told(together_seen.excess_ratio)))
+            wanted[c] = _between(steps[c], np.sign(_without_rounding(together_seen.excess_ratio)))
     return [
         _tippings(np.full(len(at), chunk), np.asarray(at * step_ms, dtype=np.float64), points)
         for chunk, at, points in zip(chunk_ms, steps, seen, strict=True)
@@ -300,7 +300,7 @@ def _points(found: Comparison, index: IntArray) -> Comparison:
     return Comparison(found.excess_ratio[:, index], found.realtime[index], found.fits[index])
 
 
-def _told(excess_ratio: FloatArray) -> FloatArray:
+def _without_rounding(excess_ratio: FloatArray) -> FloatArray:
     """Excess with what is only rounding taken out."""
     return np.where(np.abs(excess_ratio) <= ROUNDING_RATIO, 0.0, excess_ratio)
 
@@ -327,7 +327,7 @@ def _between(steps: IntArray, signs: FloatArray) -> IntArray:
 
 def _tippings(chunk_ms: FloatArray, left_ms: FloatArray, seen: Comparison) -> list[Tipping]:
     found = []
-    for name, excess in zip(CURVES, _told(seen.excess_ratio), strict=True):
+    for name, excess in zip(CURVES, _without_rounding(seen.excess_ratio), strict=True):
         pays = _paying(np.sign(excess))
         change = np.diff(pays.astype(np.int64))
         found.append(

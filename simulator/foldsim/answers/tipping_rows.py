@@ -1,4 +1,4 @@
-"""Result rows of tipping points: a row per crossing, or one that says that there is none."""
+"""Result rows of tipping points: one row per crossing, or one row without a crossing."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ TIMES = ("latency_ms", "busy_ms")
 
 
 def run_calibrate(profile_name: str, file: Path, fit: str | None, rows: str | None, output: Path | None) -> None:
-    """Fit, print, and write where asked."""
+    """Fit, print, and write if requested."""
     profile = load_profile(profile_name)
     measurements = read_measurements(file, profile)
     with Progress("fitting"):
@@ -77,7 +77,7 @@ def calibration_text(found: Calibration) -> str:
     ]
     blocks = [
         f"{found.profile.name} fitted to {found.measurements.path.name}",
-        "\nFitted (a factor stands at 1 before; low and high: two standard errors)\n"
+        "\nFitted (a factor is 1 before; low and high: two standard errors)\n"
         + table(["parameter", "before", "fitted", "std error", "low", "high", "bounds"], parameters, left=(0, 6)),
         "\nPredicted / measured - 1\n"
         + table(["row", "quantity", "scope", "measured", "before", "after", "left out", ""], rows, left=(0, 1, 2, 7)),

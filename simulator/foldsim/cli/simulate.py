@@ -51,7 +51,7 @@ def report(result: Simulation, title: str, top: int) -> str:
 
 
 def _compression(result: Simulation) -> str:
-    """What became of the compressed weights, and what decoding them takes."""
+    """Sizes of the compressed weights, and the energy of decoding them."""
     rows = [
         [
             f"{t.component} {t.tensors}",
@@ -66,7 +66,7 @@ def _compression(result: Simulation) -> str:
         for t in result.compression
     ]
     return (
-        "What compression did: matrices and tables, without biases and norms; overhead: scales, indices, codebooks,"
+        "Compression: matrices and tables, without biases and norms; overhead: scales, indices, codebooks,"
         " padding\n"
         + table(["weights", "by", "before", "after", "", "overhead", "bits", "decode uJ"], rows, left=(0, 1))
     )

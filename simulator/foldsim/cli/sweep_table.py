@@ -12,10 +12,10 @@ from foldsim.sweeps.results import Results
 from foldsim.sweeps.space import DesignSpace
 
 MAX_LINES = 80
-LEGEND = """chunk and latency in ms; average power in mW; in brackets: what the profile's ranges allow
-(for the saving its own: both designs stand on one chip, so most of the uncertainty cancels)"""
+LEGEND = """chunk and latency in ms; average power in mW; in brackets: the range that the profile's ranges give
+(for the saving its own: both designs run on one chip, so most of the uncertainty cancels)"""
 SAMPLED_LEGEND = """chunk and latency in ms; average power in mW; in brackets: 5 to 95 % of {count:,} joint samples
-(for the saving its own: both designs stand on one chip, so most of the uncertainty cancels)"""
+(for the saving its own: both designs run on one chip, so most of the uncertainty cancels)"""
 
 
 def sweep_table(results: Results, space: DesignSpace) -> str:

@@ -211,7 +211,7 @@ def _spans(rows: Results, name: str = "keys_tokens", unit: str = "", most: int =
 
 
 def _hypothetical(rows: Results) -> list[bool]:
-    """Whether a design at the tipping point cannot run as it stands; multiply-accumulates count all the same."""
+    """Whether a design at the tipping point cannot run on the chip; its multiply-accumulates count nevertheless."""
     works = rows["realtime"] & rows["fits"] | (rows["metric"] == "macs") | ~_crossed(rows)
     return [not w for w in works.tolist()]
 
@@ -256,7 +256,7 @@ def _chunk_lines(question: Question, rows: Results) -> list[str]:
 def _footnotes(question: Question, rows: Results, text: str) -> list[str]:
     notes = []
     if f" {MORE}" in text:
-        notes.append(f"{MORE}1: it pays in one more span further out; -o FILE holds every crossing")
+        notes.append(f"{MORE}1: it pays in one more span further out; -o FILE writes every crossing")
     if any(_hypothetical(rows)):
         notes.append("* there at least one of the two designs is not in real time or does not fit the chip's memory")
     if "energy" in question.metrics:

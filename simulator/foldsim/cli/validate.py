@@ -1,4 +1,4 @@
-"""``foldsim validate``: predictions beside what was measured or published."""
+"""``foldsim validate``: predictions compared with measured and published values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from foldsim.workload.workload import load_workload
 
 
 def run_validate(groups: Sequence[str], strict: bool, output: Path | None) -> None:
-    """Print every target with its error, and what they say about each group; write the rows where asked."""
+    """Print every target with its error and a summary per group; write the rows if requested."""
     if output is not None:
         check_suffix(output)
     chosen = list(dict.fromkeys(groups)) or all_groups()
@@ -51,7 +51,7 @@ def run_validate(groups: Sequence[str], strict: bool, output: Path | None) -> No
     whole = summary("all", flat)
     if whole.banded_count:
         lie = f"{whole.covered_count} of {whole.banded_count} measured numbers ({percent(whole.coverage_ratio)})"
-        text = f"{lie} that nothing was fitted on lie in the band that the profiles' ranges give; nine in ten should."
+        text = f"{lie} that nothing was fitted on lie in the band given by the profiles' ranges; nine in ten should."
         if set(chosen) >= set(all_groups()):
             text += " " + model_error_words(flat)
         print("\n" + paragraph(text))
@@ -69,8 +69,8 @@ def model_error_words(rows: Sequence[Row]) -> str:
         for e in model_errors(rows)
     ]
     return (
-        f"With the error of the model, as other chips tell it, {inside} ({percent(inside / count)}) do. It is a factor"
-        f" by kind of software, in quadrature with the band: {', '.join(told)}."
+        f"With the error of the model, estimated on other chips, {inside} ({percent(inside / count)}) do. It is a"
+        f" factor by kind of software, in quadrature with the band: {', '.join(told)}."
     )
 
 

@@ -88,7 +88,7 @@ DESIGN_COLUMNS = tuple(axis.column for axis in AXES.values() if axis.column)
 class DesignError(UserError):
     """A design, or a space of designs, that cannot be evaluated.
 
-    ``problems`` holds every reason as a record whose path starts with the name of an axis. As text the problems name
+    ``problems`` has every reason as a record whose path starts with the name of an axis. As text the problems name
     arguments of Python; the command line words them as its options with :func:`as_options`.
     """
 

@@ -69,8 +69,8 @@ def _scalar(text: str) -> Scalar:
 def changed_document(document: Document, keys: Sequence[str], value: Scalar) -> Document:
     """A copy of a document with one value replaced.
 
-    List items are found by their ``name`` or index. Where a number with a range stands, value, low and high all
-    become the new value and its source says so.
+    List items are found by their ``name`` or index. Of a value with a range, value, low and high all become the new
+    value, and its source records the change.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def change(holder: HolderT, path: str, value: Scalar) -> HolderT:
     Raises
     ------
     SetError
-        If the path does not exist or the value is not allowed there; the message says which.
+        If the path does not exist or the value is not allowed there.
     """
     module: Any = workload_module if isinstance(holder, Workload) else hardware_profile
     try:

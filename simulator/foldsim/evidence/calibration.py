@@ -33,7 +33,7 @@ TAKES_PART = 0.3  # weight in the worst determined direction above which a param
 MOST_MISFIT = 5.0  # stated uncertainties by which a row may be missed where the fit ended at a bound
 STANDARD_ERRORS = 2.0  # half width of the ranges written: about 95 %
 TOLERANCE = 1.0e-10  # of the solution
-STARTS = (0.5, 0.2, 0.8)  # places between the bounds from which the fit starts, besides the profile's values
+STARTS = (0.5, 0.2, 0.8)  # starting points between the bounds, in addition to the profile's values
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class _Bench:
 
 
 def predicted(done: Work, hardware: Hardware) -> dict[str, FloatArray]:
-    """The quantities that can be measured, each (P,); docs/profile-calibrate.md says what each is."""
+    """The quantities that can be measured, each (P,); defined in docs/profile-calibrate.md."""
     whole = average_power(done.activity, done.plan, hardware, done.supply)
     busy_pj = sum(np.asarray(term.energy_pj) for term in busy_terms(done.activity, hardware, done.supply))
     return {
@@ -245,7 +245,7 @@ def calibrate(
     Raises
     ------
     CalibrationError
-        If a name is unknown, SciPy is missing, or the rows do not determine the parameters: says which and why.
+        If a name is unknown, SciPy is missing, or the rows do not determine the parameters, with the reason.
     """
     every = measurements.rows
     unknown = [name for name in rows if name not in {row.name for row in every}]
@@ -281,7 +281,7 @@ def calibrate(
 
 
 def _check_misfit(problem: _Problem, theta: FloatArray, results: Sequence[RowResult]) -> None:
-    """Refuse a fit that ran into a bound and still misses what it was made from by far."""
+    """Refuse a fit that reached a bound and still misses its own rows by far."""
     edge = STEP_RATIO * (problem.high - problem.low)
     ended = [
         p.name
@@ -355,19 +355,19 @@ def _check_jacobian(problem: _Problem, theta: FloatArray, rows: np.ndarray) -> N
         tied = [name for name, weight in zip(names, directions[-1], strict=True) if abs(weight) > TAKES_PART]
         raise CalibrationError(
             f"{' and '.join(tied)} cannot be fitted together: they change the predictions of the rows in the same"
-            " proportion, so that only one combination of them is determined; fit one, or add rows that tell them"
-            " apart (another chunk size, workload or operating point)"
+            " proportion, so that only one combination of them is determined; fit one, or add rows that"
+            " distinguish them (another chunk size, workload or operating point)"
         )
 
 
 def _check_errors(problem: _Problem, errors: FloatArray) -> None:
-    """Refuse what the rows tell less about than the bounds of the fit do."""
+    """Refuse parameters that the rows determine less than the bounds of the fit."""
     width = problem.high - problem.low
     vague = [p.name for p, wide in zip(problem.chosen, errors > width, strict=True) if wide]
     if vague:
         raise CalibrationError(
-            f"{' and '.join(vague)} cannot be fitted: the rows tell less than the bounds of the fit do (the standard"
-            " error is wider than they are); fit fewer, or add rows on which the prediction depends more"
+            f"{' and '.join(vague)} cannot be fitted: the rows constrain it less than the bounds of the fit (the"
+            " standard error is wider than they are); fit fewer, or add rows on which the prediction depends more"
         )
 
 

@@ -36,7 +36,7 @@ LATENCY_EFFICIENCY, ENERGY_OVERHEAD = "latency_efficiency", "energy_overhead"
 
 
 class CalibrationError(UserError):
-    """The fit cannot be done; says which parameters and why."""
+    """The fit is not possible; the message names the parameters and the reason."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Parameter:
         if power == 0:
             return value
         scaled = float(quantity.value) * value**power
-        # No efficiency rises above 1: a level that streams at its peak already does not hold the others back.
+        # No efficiency exceeds 1: a level that already streams at its peak does not limit the others.
         return np.minimum(1.0, scaled) if _is_share(number, quantity) else scaled
 
 
@@ -133,8 +133,8 @@ def _parameter(profile: Profile, numbers: Mapping[str, Quantity], name: str) -> 
         raise CalibrationError(f"--fit {name}: no such parameter{hint} (allowed: {allowed}, or a number by its name)")
     if not _may_be_fitted(path):
         raise CalibrationError(
-            f"--fit {name}: {path} says what the chip is, or is a point of a curve; only single numbers that set speed,"
-            " energy or power are fitted"
+            f"--fit {name}: {path} describes the structure of the chip, or is a point of a curve; only single"
+            " values that set speed, energy or power are fitted"
         )
     quantity = numbers[path]
     if quantity.low < quantity.high:

@@ -68,7 +68,7 @@ def calibrated_profile(calibration: Calibration, path: Path) -> tuple[str, Profi
 
 
 def _base(original: Path, name: str, path: Path) -> str:
-    """What ``extends`` says: the shipped name, or the way from the new file to the original."""
+    """The value of ``extends``: the shipped name, or the path from the new file to the original."""
     home = shipped("hw_profiles").get(name)
     if home is not None and home.resolve() == original.resolve():
         return name

@@ -1,4 +1,4 @@
-"""The folding-attention paper's savings beside foldsim's, under stated assumptions.
+"""The savings of the folding-attention paper compared with foldsim's, under stated assumptions.
 
 The paper (arXiv 2309.07988) does not publish widths, layer counts, N, chunk sizes or energy constants where they
 could be read, so this is a check of consistency, not a reproduction.
@@ -32,7 +32,7 @@ DEFAULT_PROFILES = ("phone-npu", "pixel5-cpu", "watch-npu", "coral-edge-tpu", "g
 
 @dataclass(frozen=True)
 class Consistency:
-    """One folded variant on one chip with the published ranges beside it."""
+    """One folded variant on one chip, compared with the published ranges."""
 
     profile: str
     fold_factor: int
@@ -89,7 +89,7 @@ def consistency_targets(row: Consistency) -> list[tuple[str, tuple[float, float]
 
 
 def consistency_rows(rows: Sequence[Consistency]) -> dict[str, np.ndarray]:
-    """Target by target: the published range beside the prediction with its own range, as result columns."""
+    """Published range and prediction with its range, one row per target, as result columns."""
     table: list[dict[str, Any]] = []
     for row in rows:
         for target, published, predicted, low, high in consistency_targets(row):

@@ -98,7 +98,7 @@ class _Reader:
         self.findings: list[Finding] = []
         self.workloads: dict[str, Workload | None] = {}
 
-    def tell(
+    def report(
         self, line: int, column: int, what: str, message: str, allowed: str | None = None, near: str | None = None
     ) -> None:
         snippet = self.lines[line - 1] if line <= len(self.lines) else None
@@ -107,7 +107,7 @@ class _Reader:
     def rows(self) -> list[Measurement]:
         numbered = [(n, text) for n, text in enumerate(self.lines, 1) if text.strip() and not text.startswith("#")]
         if not numbered:
-            self.tell(1, 1, "", "the file has no rows", f"a header with {', '.join(COLUMNS)}, then rows")
+            self.report(1, 1, "", "the file has no rows", f"a header with {', '.join(COLUMNS)}, then rows")
             return []
         header = self.cells(*numbered[0]) or []
         names = [cell.text for cell in header]
@@ -115,7 +115,7 @@ class _Reader:
         if self.findings:
             return []
         if len(numbered) - 1 > MOST_ROWS:
-            self.tell(numbered[MOST_ROWS][0], 1, "", f"too many rows; at most {MOST_ROWS:,}")
+            self.report(numbered[MOST_ROWS][0], 1, "", f"too many rows; at most {MOST_ROWS:,}")
             return []
         found: list[Measurement] = []
         first_line: dict[str, int] = {}
@@ -125,13 +125,13 @@ class _Reader:
                 continue
             if len(cells) != len(names):
                 message = f"the row has {len(cells)} cells, the header has {len(names)}"
-                self.tell(line, cells[min(len(cells), len(names)) - 1].column, "", message)
+                self.report(line, cells[min(len(cells), len(names)) - 1].column, "", message)
                 continue
             row = self.row(line, {n: c for n, c in zip(names, cells, strict=True) if c.text}, first_line)
             if row is not None:
                 found.append(row)
         if len(numbered) == 1:
-            self.tell(numbered[0][0], 1, "", "there is a header but no row")
+            self.report(numbered[0][0], 1, "", "there is a header but no row")
         return found
 
     def cells(self, line: int, text: str) -> list[_Cell] | None:
@@ -147,7 +147,7 @@ class _Reader:
                 while (end := text.find('"', at)) >= 0 and text[end + 1 : end + 2] == '"':
                     inside, at = inside + text[at : end + 1], end + 2
                 if end < 0:
-                    self.tell(line, start + 1, "", "a quoted cell does not end on its line", 'a closing "')
+                    self.report(line, start + 1, "", "a quoted cell does not end on its line", 'a closing "')
                     return None
                 inside += text[at:end]
                 comma = text.find(",", end)
@@ -164,29 +164,29 @@ class _Reader:
         for index, cell in enumerate(header):
             if cell.text not in COLUMNS:
                 message = f"unknown column {cell.text!r}"
-                self.tell(line, cell.column, cell.text, message, ", ".join(COLUMNS), nearest(cell.text, COLUMNS))
+                self.report(line, cell.column, cell.text, message, ", ".join(COLUMNS), nearest(cell.text, COLUMNS))
             elif cell.text in names[:index]:
-                self.tell(line, cell.column, cell.text, f"the column {cell.text!r} is there twice")
+                self.report(line, cell.column, cell.text, f"the column {cell.text!r} is there twice")
         for name in REQUIRED:
             if name not in names:
-                self.tell(line, 1, name, f"the column {name!r} is missing", ", ".join(COLUMNS))
+                self.report(line, 1, name, f"the column {name!r} is missing", ", ".join(COLUMNS))
         if not set(names) & set(QUANTITIES):
-            self.tell(line, 1, "", "no column says what was measured", ", ".join(QUANTITIES))
+            self.report(line, 1, "", "no column of a measured quantity", ", ".join(QUANTITIES))
 
     def row(self, line: int, cells: dict[str, _Cell], first_line: dict[str, int]) -> Measurement | None:
         """One row, or None with findings."""
         before = len(self.findings)
         for name in REQUIRED:
             if name not in cells:
-                self.tell(line, 1, name, f"{name} is empty")
+                self.report(line, 1, name, f"{name} is empty")
         label = cells["row"].text if "row" in cells else ""
         if label in first_line:
-            self.tell(line, cells["row"].column, "row", f"the row {label!r} is already on line {first_line[label]}")
+            self.report(line, cells["row"].column, "row", f"the row {label!r} is already on line {first_line[label]}")
         elif label:
             first_line[label] = line
         values = {name: self.number(line, cells[name], name) for name in QUANTITIES if name in cells}
         if not values:
-            self.tell(line, 1, "", "nothing was measured in this row", f"a number in {', '.join(QUANTITIES)}")
+            self.report(line, 1, "", "nothing was measured in this row", f"a number in {', '.join(QUANTITIES)}")
         chunk = self.number(line, cells["chunk_ms"], "chunk_ms") if "chunk_ms" in cells else None
         fold = self.number(line, cells["fold_factor"], "fold_factor", whole=True) if "fold_factor" in cells else 1.0
         uncertainty = DEFAULT_UNCERTAINTY_RATIO
@@ -195,7 +195,7 @@ class _Reader:
                 line, cells["uncertainty_ratio"], "uncertainty_ratio", most=MOST_UNCERTAINTY_RATIO
             )
         if all(name in cells for name in POLICY_COLUMNS):
-            self.tell(line, cells["policy"].column, "policy", "give an operating point or a policy, not both")
+            self.report(line, cells["policy"].column, "policy", "give an operating point or a policy, not both")
         workload = self.workload(line, cells["workload"]) if "workload" in cells else None
         if len(self.findings) > before or workload is None:
             return None
@@ -216,12 +216,12 @@ class _Reader:
         except ValueError:
             value = math.nan
         if not (0 < value <= most) or (whole and value % 1):
-            self.tell(line, cell.column, name, f"{name} is {cell.text[:40]!r}", allowed)
+            self.report(line, cell.column, name, f"{name} is {cell.text[:40]!r}", allowed)
             return 1.0
         return value
 
     def workload(self, line: int, cell: _Cell) -> Workload | None:
-        """The workload of a row: a shipped name, or a file beside the measurements."""
+        """The workload of a row: a shipped name, or a file in the folder of the measurements."""
         name = cell.text
         if name not in self.workloads:
             self.workloads[name] = self.loaded(line, cell, name)
@@ -233,17 +233,17 @@ class _Reader:
             return load_workload(self.path.parent / name if is_file else name)
         except UnknownNameError as error:
             message = f"no workload is called {name!r}"
-            self.tell(line, cell.column, "workload", message, ", ".join(error.known), error.suggestion)
+            self.report(line, cell.column, "workload", message, ", ".join(error.known), error.suggestion)
         except InputError as error:
             self.findings += error.findings
         except OSError as error:
-            self.tell(line, cell.column, "workload", f"{name}: {error.strerror}")
+            self.report(line, cell.column, "workload", f"{name}: {error.strerror}")
         return None
 
     def report_design(self, line: int, cells: dict[str, _Cell], problem: Problem) -> None:
         """A problem of a row's design, at the cell that it comes from."""
         name = next((name for name in _COLUMNS_OF.get(str(problem.path[0]), ()) if name in cells), "workload")
-        self.tell(line, cells[name].column, name, problem.message, problem.allowed, problem.suggestion)
+        self.report(line, cells[name].column, name, problem.message, problem.allowed, problem.suggestion)
 
 
 # Columns of the file that an axis of a design is given by.

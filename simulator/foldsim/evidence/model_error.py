@@ -36,7 +36,7 @@ class ModelError:
 
 
 def counts(row: Row) -> bool:
-    """Whether a row says something of the model's error: a measured number, nothing fitted on it, with a band."""
+    """Whether a row counts for the model's error: a measured value with a band, on which nothing was fitted."""
     plain = not (row.fitted or row.problem or row.is_range) and row.unit != "ratio"
     return plain and row.banded and bool(row.software) and min(row.predicted_low, row.measured_low) > 0
 
@@ -75,7 +75,7 @@ def model_errors(rows: Sequence[Row]) -> list[ModelError]:
 
 
 def widened(rows: Sequence[Row]) -> Callable[[Row], tuple[float, float]]:
-    """Ends of a row's band with the error of the model, as *other* chips tell it.
+    """Ends of a row's band with the error of the model, estimated on *other* chips.
 
     Rows of other chips with the same kind of software; where these are fewer than FEWEST, of all other chips.
     """

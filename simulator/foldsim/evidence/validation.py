@@ -1,4 +1,4 @@
-"""Predictions beside measurements: rows of every group of targets, and what they say about each group."""
+"""Predictions compared with measurements: rows of every group of targets, and a summary of each group."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Row:
 
     @property
     def notable(self) -> bool:
-        """A miss that the reader must be told of."""
+        """A miss that must be reported."""
         if self.problem or self.within is False:
             return True
         return not self.fitted and not self.inside
@@ -199,7 +199,7 @@ def group_rows(name: str) -> list[Row]:
 
 
 def rows_of(group: Group, folder: Path) -> list[Row]:
-    """Every measured number of a group that was read; its own workloads and profiles stand in a folder."""
+    """Every measured value of a group; its own workloads and profiles are in a folder."""
     return [_row(group, folder, target, m) for target in group.targets for m in target.measured]
 
 
@@ -274,7 +274,7 @@ def quantity_words(m: Measurement) -> str:
 
 
 def folding_rows(rows: Sequence[Consistency] | None = None) -> list[Row]:
-    """The folding paper's ranges beside foldsim's savings on every shipped chip that the default sweep takes."""
+    """The ranges of the folding paper compared with foldsim's savings, on one shipped chip of each class."""
     if rows is None:
         rows = paper_consistency(load_workload(DEFAULT_WORKLOAD), [load_profile(name) for name in DEFAULT_PROFILES])
     found = []

@@ -75,7 +75,7 @@ class Outcome:
         if name in ("read_bytes", "write_bytes"):
             found: dict[str, FloatArray] = getattr(self, name)
             if measurement.level not in found:
-                raise PredictionError(f"no memory level called {measurement.level!r} (there: {', '.join(found)})")
+                raise PredictionError(f"memory level {measurement.level!r} not found (available: {', '.join(found)})")
             return found[str(measurement.level)]
         made: dict[str, Callable[[], FloatArray]] = {
             "latency_ms": lambda: self.busy_s * u.MS_PER_S,
@@ -91,7 +91,7 @@ class Outcome:
 
 
 def predict(target: Target, group: Group, folder: Path, measurement: Measurement) -> Prediction:
-    """What foldsim says to one measured number of a group whose own workloads and profiles stand in a folder.
+    """Prediction of one measured value of a group whose own workloads and profiles are in a folder.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def _outside_ms(target: Target, count: int) -> FloatArray:
 
 
 def fitted_in(profile: ProfileSpec, target: Target, measurement: Measurement) -> str:
-    """What the profile's own record of calibration says was fitted on a measured number; empty where nothing was."""
+    """Parameters fitted on a measured value according to the profile's calibration record; empty if none."""
     record = profile.calibration
     if record is None:
         return ""
@@ -192,7 +192,7 @@ def _measured(
     unseen = [name for name in design.excludes or () if name not in (*stores, "system", "idle")]
     if unseen:
         raise PredictionError(
-            f"no memory level called {unseen[0]!r} to leave out (there: {', '.join(stores)}, system, idle)"
+            f"memory level {unseen[0]!r} to leave out not found (available: {', '.join(stores)}, system, idle)"
         )
     chosen = np.array([design.components is None or name in design.components for name in names])
     count = done.times_count * chosen[recogniser.ops.component][:, None]

@@ -22,7 +22,7 @@ Software = Literal["tuned", "compiled", "framework", "application"]
 SOFTWARE_HELP = (
     "What ran: tuned (kernels written or tuned for the chip, as in a vendor's submission), compiled (a network compiler"
     " at its defaults), framework (a general runtime such as PyTorch or ONNX Runtime) or application (a whole program"
-    " around the model). The error of the model is told by it."
+    " around the model). The error of the model is reported by kind of software."
 )
 QuantityName = Literal[
     "latency_ms",
@@ -61,8 +61,8 @@ class Measurement(Record):
 
     quantity: QuantityName = Field(
         description="What was measured. offchip_bytes: bytes that cross to off-chip levels. offchip_energy_ratio: share"
-        " of the energy that is spent there. read_bytes, write_bytes: of the memory level named beside. traffic_ratio:"
-        " closed form over exhaustive search."
+        " of the energy that is spent there. read_bytes, write_bytes: of the memory level given by `level`."
+        " traffic_ratio: closed form over exhaustive search."
     )
     level: Text | None = Field(default=None, description="Memory level whose bytes were counted.")
     form: Literal["value", "ratio", "saving"] = Field(
@@ -93,8 +93,8 @@ class Measurement(Record):
 class TargetDesign(Record):
     """What runs on what, and how; what is left out comes from the group's defaults."""
 
-    workload: Text | None = Field(default=None, description="Shipped workload, or a file beside the group's.")
-    profile: Text | None = Field(default=None, description="Shipped profile, or a file beside the group's.")
+    workload: Text | None = Field(default=None, description="Shipped workload, or a file in the group's folder.")
+    profile: Text | None = Field(default=None, description="Shipped profile, or a file in the group's folder.")
     operating_point: Text | None = Field(default=None, description="Its name; else the profile's own policy.")
     chunk_ms: float | None = Field(default=None, gt=0, description="Chunk, or window, or utterance.")
     fold_factor: int | None = Field(default=None, ge=1, description="Folding factor N.")
@@ -183,8 +183,7 @@ class Group(Record):
     sources: dict[str, Source] = Field(min_length=1, description="Where the numbers come from, by key.")
     tolerance_ratio: dict[QuantityName, Share] = Field(
         default_factory=dict,
-        description="Largest error of a number that nothing was fitted on, by quantity; --strict holds the group to"
-        " it.",
+        description="Largest error of a number that nothing was fitted on, by quantity; checked by --strict.",
     )
     tolerance_factor: dict[QuantityName, Factor] = Field(
         default_factory=dict, description="The same as a factor either way; 2 allows half to twice what was measured."
@@ -252,7 +251,7 @@ def _measurement_problems(target: Target, m: Measurement, where: tuple[str | int
     elif ranged and m.ends[0] > m.ends[1]:
         yield Problem((*where, "low"), f"low {m.low:g} is above high {m.high:g}")
     if (m.form != "value") != (target.against is not None):
-        message = "says nothing of a value" if m.form == "value" else f"a {m.form} needs `against`: the other design"
+        message = "does not apply to a value" if m.form == "value" else f"a {m.form} needs `against`: the other design"
         yield Problem((*where, "form"), f"`against` {message}" if m.form == "value" else message)
     if m.tolerance_ratio is not None and m.tolerance_factor is not None:
         yield Problem((*where, "tolerance_factor"), "give a tolerance as an error or as a factor, not both")
@@ -268,7 +267,7 @@ def group_from(document: Document) -> Group:
     Raises
     ------
     InputError
-        If it is not a valid group; holds every finding with its line and column.
+        If it is not a valid group; with every finding, its line and column.
     """
     return validate_document(document, Group, (check_group,))
 
@@ -287,7 +286,7 @@ def load_group(name: str) -> Group:
 
 
 def folder_of(name: str) -> Path:
-    """Folder of a group's file, beside which its own workloads and profiles stand."""
+    """Folder of a group's file, which also contains its own workloads and profiles."""
     return Path(resolve("validation", name)).resolve().parent
 
 
@@ -297,7 +296,7 @@ def group_names() -> list[str]:
 
 
 def beside(folder: Path, name: str | None) -> str | Path:
-    """A workload or profile of a target: a file beside the group's own, or a shipped name."""
+    """A workload or profile of a target: a file in the group's folder, or a shipped name."""
     text = str(name)
     path = folder / text
     return path if text.endswith((".yaml", ".yml")) and path.is_file() else text

@@ -1,4 +1,4 @@
-"""The closed form of tiled traffic beside an exhaustive search over a tiled loop nest, written from its definition."""
+"""The closed form of tiled traffic compared with an exhaustive search over a tiled loop nest."""
 
 from __future__ import annotations
 

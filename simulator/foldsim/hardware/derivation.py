@@ -349,25 +349,11 @@ class Dies(NamedRule):
         return spread(lambda *x: sum(x[:-2]) * x[-2] / x[-1], *numbers)
 
 
-RULES: Final[dict[str, type[NamedRule]]] = {
-    "ratio": Ratio,
-    "sum": Sum,
-    "product": Product,
-    "quotient": Quotient,
-    "geometric_mean": GeometricMean,
-    "envelope": Envelope,
-    "stillmaker_baas": StillmakerBaas,
-    "datapath": Datapath,
-    "sram": Sram,
-    "bus": Bus,
-    "idd": Idd,
-    "idd_power": IddPower,
-    "idd_activate": IddActivate,
-    "pins": Pins,
-    "dram_access": DramAccess,
-    "idd_refresh": IddRefresh,
-    "dies": Dies,
-}
+_BUILT_IN: Final[tuple[type[NamedRule], ...]] = (
+    *(Ratio, Sum, Product, Quotient, GeometricMean, Envelope, StillmakerBaas, Datapath, Sram, Bus),
+    *(Idd, IddPower, IddActivate, Pins, DramAccess, IddRefresh, Dies),
+)
+RULES: Final = {str(get_args(rule.model_fields["name"].annotation)[0]): rule for rule in _BUILT_IN}
 """Built-in rules by name."""
 GROUP: Final = "foldsim.profile_rules"
 

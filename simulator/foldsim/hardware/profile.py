@@ -22,6 +22,7 @@ from foldsim.hardware.spec import ProfileSpec
 from foldsim.hardware.strictness import strict_problems
 from foldsim.model.evaluate import Bands
 from foldsim.model.records import Hardware, IntArray, Number
+from foldsim.notebook import profile_html, profile_text
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
 from foldsim.schema.findings import position_order
 from foldsim.schema.layering import LayeredDocument
@@ -37,7 +38,7 @@ def precision_options(precision: str) -> str:
     return " ".join(f"--set workload.precision.{key}={precision}" for key in ("activations", "weights", "state"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Profile:
     """A chip, validated.
 
@@ -49,6 +50,12 @@ class Profile:
 
     spec: ProfileSpec
     document: Document
+
+    def __repr__(self) -> str:
+        return profile_text(self)
+
+    def _repr_html_(self) -> str:
+        return profile_html(self)
 
     @property
     def name(self) -> str:

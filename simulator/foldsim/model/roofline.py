@@ -140,7 +140,7 @@ def efficiency(ops: OpTable, units: Sequence[UnitParams]) -> FloatArray:
     if ops.channelwise.any():
         channelwise = per_op([unit.channelwise_efficiency_ratio for unit in units], unit_index, n_points)
         flat = flat * np.where(ops.channelwise[:, None], channelwise, 1.0)
-    attention_curves = [None if unit.attention is None else unit.attention.efficiency for unit in units]
+    attention_curves = [unit.attention.efficiency if unit.attention else None for unit in units]
     if not any(attention_curves) and not any(unit.efficiency for unit in units):
         return flat
     shape = np.ones((rows, n_points))

@@ -25,7 +25,7 @@ from foldsim.workload.spec import WorkloadSpec
 
 # Points evaluated together: small enough for the arrays of a block to stay in a core's cache.
 BLOCK_POINTS = 2048
-# Designs times samples whose results are kept at once, for their quantiles.
+# Designs times samples whose results are kept in memory together, for their quantiles.
 SAMPLES_HELD = 4_000_000
 Progress = Callable[[int, int], None]
 EXPANSIONS: dict[str, Callable[[Evaluation, Lowered], Columns]] = {
@@ -144,7 +144,7 @@ class _Block:
     sampled: Columns
 
     def columns(self, by: str, changed: dict[str, Any]) -> Columns:
-        """Columns of the points that were asked for; rows of parts if ``by`` says so."""
+        """Columns of the requested points; rows of their parts if ``by`` asks for parts."""
         wanted = self.batch.wanted[self.index]
         design = {**design_columns(self.batch.points.take(self.index), self.lowered, self.result)}
         for path, values in changed.items():

@@ -49,7 +49,7 @@ class DesignFile(Record):
 
 
 def read_design(path: Path) -> dict[str, Any]:
-    """Options that a design file gives, with names of files made relative to its folder."""
+    """Options in a design file, with file names relative to its folder."""
     document = read_yaml(path)
     options = validate_document(document, DesignFile).model_dump(exclude_none=True)
     for key in ("workloads", "profiles"):
@@ -133,7 +133,7 @@ def read_numbers(given: object, axis: str, whole: bool = False) -> list[float]:
     Raises
     ------
     DesignError
-        If something in it is no number, or no whole one where whole ones are asked for.
+        If an item is not a number, or not a whole one where ``whole`` is set.
     """
     if isinstance(given, str):
         return parse_numbers(given, axis, whole)

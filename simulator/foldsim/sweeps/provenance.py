@@ -31,7 +31,7 @@ _LINKS = ("extends", "removes")
 
 
 class ProvenanceError(UserError):
-    """The designs of a result cannot be made again; says which input is missing."""
+    """The designs of a result cannot be rebuilt; the message names the missing input."""
 
 
 def provenance(space: DesignSpace, arguments: Sequence[str]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def load_input(results: Results, kind: str, name: str) -> Any:
 
 
 def designs_of(results: Results, rows: Iterable[int] | None = None) -> list[Design]:
-    """The designs of some rows of a result (all if not given), made again from columns and recorded inputs.
+    """The designs of some rows of a result (all if not given), rebuilt from columns and recorded inputs.
 
     Raises
     ------

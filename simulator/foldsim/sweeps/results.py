@@ -26,7 +26,7 @@ _META_KEY = b"foldsim"
 
 
 class ResultError(UserError):
-    """A result file that cannot be read or written; the message says why and what to do."""
+    """A result file that cannot be read or written; the message gives the reason and a remedy."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Results:
         return self.columns[name]
 
     def where(self, mask: np.ndarray) -> Results:
-        """The rows for which ``mask`` holds."""
+        """The rows where ``mask`` is true."""
         return Results({name: values[mask] for name, values in self.columns.items()}, self.provenance)
 
     def to_frame(self) -> pd.DataFrame:
@@ -68,7 +68,7 @@ class Results:
 def check_suffix(path: Path) -> None:
     """Raise :class:`ResultError` if results cannot be written to a file of that name."""
     if path.suffix.lower() not in SUFFIXES:
-        raise ResultError(f"cannot tell the format of {str(path)!r}; end it in {', '.join(SUFFIXES)}")
+        raise ResultError(f"unknown format of {str(path)!r}; the name must end in {', '.join(SUFFIXES)}")
     if path.suffix.lower() == ".parquet":
         _pyarrow()
     if not path.parent.is_dir():
@@ -89,7 +89,7 @@ def write_results(results: Results, path: Path) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write bytes to a temporary file beside ``path`` and move it into place."""
+    """Write bytes to a temporary file in the folder of ``path`` and move it into place."""
     if path.is_dir():
         raise ResultError(f"{path}: is a folder")
     try:
@@ -157,7 +157,7 @@ def read_results(path: Path) -> Results:
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ResultError(f"cannot tell the format of {str(path)!r}; result files end in {', '.join(SUFFIXES)}")
+        raise ResultError(f"unknown format of {str(path)!r}; result files end in {', '.join(SUFFIXES)}")
     if path.is_dir():
         raise ResultError(f"{path}: is a folder, not a result file")
     try:
@@ -213,7 +213,7 @@ def _column(name: str, cells: list[str]) -> np.ndarray:
     ):
         wrong = [cell for cell, word in zip(cells, lower, strict=True) if word not in ("true", "false")]
         if wrong:
-            raise ValueError(f"the column {name} holds {wrong[0][:40]!r} where true or false belongs")
+            raise ValueError(f"the column {name} contains {wrong[0][:40]!r}; true or false expected")
         return np.array([word == "true" for word in lower])
     for kind in (int, float):
         try:
@@ -221,13 +221,11 @@ def _column(name: str, cells: list[str]) -> np.ndarray:
         except (ValueError, OverflowError):
             continue
         if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
-            raise ValueError(f"the column {name} holds numbers that are not finite")
+            raise ValueError(f"the column {name} contains numbers that are not finite")
         return numbers
     if name in columns():
         wrong = [cell for cell in cells if not _is_number(cell)]
-        raise ValueError(
-            f"the column {name} holds {wrong[0][:40]!r} where a number belongs" if wrong else f"bad {name}"
-        )
+        raise ValueError(f"the column {name} contains {wrong[0][:40]!r}; a number expected" if wrong else f"bad {name}")
     return np.array(cells, dtype=object)
 
 

@@ -24,7 +24,7 @@ from foldsim.workload.spec import WorkloadSpec
 
 METHODS = ("lhs", "sobol", "random")
 BAND_QUANTILES = (0.05, 0.95)
-"""What a sampled band holds: nine in ten of the samples."""
+"""A sampled band contains nine in ten of the samples."""
 FEWEST_SAMPLES = 20  # one sample beyond either end of the band
 MOST_SAMPLES = 1_000_000
 _HALF = 0.5
@@ -89,7 +89,7 @@ def quantile(share: FloatArray, low: float, value: float, high: float) -> FloatA
     """The number below which a share (0 to 1) of the distribution of a ranged number lies.
 
     The value is the median: below and above it the density falls in a straight line to zero at the end. Where the value
-    is in the middle that is the symmetric triangular distribution. An assumption: a range says no more than its ends.
+    is in the middle that is the symmetric triangular distribution. An assumption: a range gives only its ends.
 
     >>> quantile(np.array([0.0, 0.125, 0.5, 1.0]), 0.0, 4.0, 20.0).tolist()
     [0.0, 2.0, 4.0, 20.0]
@@ -193,7 +193,7 @@ def _with_values(node: Any, values: dict[tuple[str | int, ...], FloatArray]) -> 
 
 
 def sampling_of(count: int | None, method: str | None, seed: int | None) -> Sampling | None:
-    """The samples that are asked for; None if none are.
+    """The requested samples; None if none are requested.
 
     Raises
     ------

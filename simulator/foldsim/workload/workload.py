@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from foldsim.data import resolve
+from foldsim.notebook import workload_html, workload_text
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
 from foldsim.schema.quantity import collect_sourced_findings, validate_sourced
 from foldsim.workload.checks import check_workload, fold_problems
@@ -29,7 +30,7 @@ _ATTENDING = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Workload:
     """A streaming recogniser, validated.
 
@@ -41,6 +42,12 @@ class Workload:
 
     spec: WorkloadSpec
     document: Document
+
+    def __repr__(self) -> str:
+        return workload_text(self)
+
+    def _repr_html_(self) -> str:
+        return workload_html(self)
 
     @property
     def name(self) -> str:
