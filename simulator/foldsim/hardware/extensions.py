@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from typing import TypeVar
 
 from foldsim.errors import UserError
@@ -29,6 +28,8 @@ def with_extensions(
     ExtensionError
         If an entry point cannot be loaded, is not what the group requires, or repeats a name; names its distribution.
     """
+    from importlib.metadata import entry_points  # slow to import, and needed by few commands
+
     table = dict(built_in)
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:
