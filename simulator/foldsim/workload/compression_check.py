@@ -84,7 +84,7 @@ def compression_problems(workload: WorkloadSpec, path: Path = ("compression",)) 
             yield _below((*path, i), problem)
 
 
-def told_problems(workload: WorkloadSpec, entries: Sequence[Compression]) -> list[Problem]:
+def compression_problems_of(workload: WorkloadSpec, entries: Sequence[Compression]) -> list[Problem]:
     """Why a compression that no file holds cannot be applied to a workload; each problem names its rule."""
     asked = workload.model_copy(update={"compression": list(entries)})
     return [

@@ -18,7 +18,7 @@ from foldsim.schema.quantity import collect_sourced_findings, validate_sourced
 from foldsim.workload.checks import check_workload, fold_problems
 from foldsim.workload.compression.records import Compression
 from foldsim.workload.compression.text import parse_compression
-from foldsim.workload.compression_check import told_problems
+from foldsim.workload.compression_check import compression_problems_of
 from foldsim.workload.folding import FoldHeads, FoldScope
 from foldsim.workload.layers import LAYER_KINDS
 from foldsim.workload.lowering import Lowered, lower
@@ -121,7 +121,7 @@ class Workload:
         32071680
         """
         entries = parse_compression(compression) if isinstance(compression, str) else compression
-        if problems := told_problems(self.spec, entries):
+        if problems := compression_problems_of(self.spec, entries):
             raise InputError(tuple(locate(self.document, problem) for problem in problems))
         data = {k: v for k, v in self.document.data.items() if k != "compression"}
         if entries:
