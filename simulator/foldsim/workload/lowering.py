@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from foldsim import units as u
-from foldsim.model.records import (
-    DECODE_KINDS,
-    VECTOR_KINDS,
-    CodecTable,
-    FloatArray,
-    IntArray,
-    Number,
-    OpTable,
-    Recogniser,
-)
+from foldsim.model.records import CodecTable, FloatArray, IntArray, Number, OpTable, Recogniser
 from foldsim.workload.component import Component
 from foldsim.workload.compression.apply import compressed, kept_repeats
-from foldsim.workload.compression.codec import NOTHING
 from foldsim.workload.folding import layer_numbers
-from foldsim.workload.ops import BITS, PARTIAL_SUM_BYTES, Context, Op
+from foldsim.workload.ops import BITS, Context, Op
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec
+from foldsim.workload.stacking import stack_ops
 
-_NO_CALLS = 1.0e-12  # invocations per chunk: keeps the rate of a component that never runs finite
 NOT_FOLDED = " (not folded)"  # ends the name of the rest of a group of layers of which some are folded
-GROUP_CLASSES = ("weights", "table", "state")
 
 
-@dataclass(frozen=True)
-class RowName:
+class RowName(NamedTuple):
     """What a row of the op table is."""
 
     component: str
@@ -105,7 +93,10 @@ def lower(
     chunk_tokens = np.asarray(chunk_tokens, dtype=np.float64)
     chunk_s = chunk_tokens * workload.token_ms / u.MS_PER_S
     ops, component_of, calls = lowered_ops(workload, chunk_tokens, fold_factor, folding, left_context_tokens)
-    return _stack(workload, ops, component_of, calls, chunk_s)
+    stacked = stack_ops(workload, ops, component_of, calls, chunk_s)
+    names, component = stacked.recogniser.component_names, stacked.recogniser.ops.component.tolist()
+    rows = tuple(RowName(names[c], op.layer, op.name) for c, op in zip(component, stacked.ops, strict=True))
+    return Lowered(stacked.recogniser, rows, stacked.run_order, stacked.weight_bits)
 
 
 def lowered_ops(
@@ -167,7 +158,7 @@ def lowered_ops(
                     at_rate = where.at_rate(layer.downsampling)
                     lowered = compressed(workload.compression, bits, component.name, layer.name, layer.lower(at_rate))
                     lowered = with_calls(lowered, layer.framework_calls(where.fold_factor))
-                    ops += [op.for_streams(streams).within(name, repeat) for op in lowered]
+                    ops += [op.for_streams(streams).changed(layer=name, repeat=repeat) for op in lowered]
                     component_of += [index] * (len(ops) - len(component_of))
     return ops, component_of, calls
 
@@ -184,7 +175,7 @@ def with_calls(ops: Iterable[Op], calls: Number | None) -> Iterator[Op]:
         if op.matrix is not None and op.matrix.second == "weights":
             yield op
         else:
-            yield replace(op, calls=calls)
+            yield op.changed(calls=calls)
             calls = 0.0
 
 
@@ -209,178 +200,3 @@ def _invocations(
     }
     share = component.run_ratio.value if component.run_ratio else 1.0
     return share * np.sum([rates[event] for event in component.invoked_per], axis=0)
-
-
-def _stack(
-    workload: WorkloadSpec,
-    ops: Sequence[Op],
-    component_of: Sequence[int],
-    calls: FloatArray,
-    chunk_s: FloatArray,
-) -> Lowered:
-    """Sort matrix rows first, apply precision, and stack to arrays (R, P) or (R, 1)."""
-    order = sorted(range(len(ops)), key=lambda i: ops[i].matrix is None)
-    ops = [ops[i] for i in order]
-    component = np.array([component_of[i] for i in order])
-    products = [op.matrix for op in ops if op.matrix is not None]
-    points = chunk_s.shape[0]
-    weight, act, state = (
-        BITS[p] / u.BITS_PER_BYTE
-        for p in (workload.precision.weights, workload.precision.activations, workload.precision.state)
-    )
-
-    def rows(values: Sequence[Number], full: bool = False) -> FloatArray:
-        arrays = [np.asarray(v, dtype=np.float64) for v in values]
-        width = points if full or any(a.size > 1 for a in arrays) else 1
-        return np.ascontiguousarray(
-            np.stack([np.broadcast_to(a.reshape(-1) if a.ndim else a, (width,)) for a in arrays])
-        )
-
-    names = [c.name for c in workload.components]
-    state_component = [
-        names.index(op.state_of) if op.state_of else int(c) for op, c in zip(ops, component, strict=True)
-    ]
-    groups = [(c, kind) for c in range(len(names)) for kind in GROUP_CLASSES]
-    beam = float(workload.decoding.beam_count)  # every hypothesis has its own state
-    copies = [1.0 if "chunk" in c.invoked_per else beam for c in workload.components]
-    own_kind = ["table" if np.any(op.table) else "weights" for op in ops]
-    stored = [op.stored_bytes(weight) for op in ops]
-    read = [op.read_bytes(weight) for op in ops]
-    is_weight = np.array([p.second == "weights" for p in products], dtype=bool)
-    second = [
-        op.bytes_per_weight(weight) if p.second == "weights" else state * p.state_ratio + act * (1.0 - p.state_ratio)
-        for op, p in zip(ops, products, strict=False)
-    ]
-    first = [state * p.first_state_ratio + act * (1.0 - p.first_state_ratio) for p in products]
-    # A recogniser without matrix products still has (0, 1) arrays.
-    empty = np.zeros((0, 1))
-
-    def matrix(name: str) -> FloatArray:
-        return rows([getattr(p, name) for p in products]) if products else empty
-
-    table = OpTable(
-        component=component,
-        group=np.array([groups.index((c, kind)) for c, kind in zip(component, own_kind, strict=True)]),
-        state_group=np.array([groups.index((c, "state")) for c in state_component]),
-        unit=np.zeros(len(ops), dtype=np.int64),
-        matrix_rows=len(products),
-        second_is_weight=is_weight,
-        channelwise=np.array([p.channelwise for p in products], dtype=bool),
-        repeat=rows([op.repeat for op in ops]),
-        m=matrix("m"),
-        k=matrix("k"),
-        n=matrix("n"),
-        batch=matrix("batch"),
-        steps=matrix("steps"),
-        second_state_ratio=rows([state * p.state_ratio / b for p, b in zip(products, second, strict=True)])
-        if products
-        else empty,
-        shares_count=matrix("shares"),
-        first_state_ratio=rows([state * p.first_state_ratio / b for p, b in zip(products, first, strict=True)])
-        if products
-        else empty,
-        input_bytes_per_element=rows([b * p.first_unique_ratio for p, b in zip(products, first, strict=True)])
-        if products
-        else empty,
-        second_bytes_per_element=rows(second) if products else empty,
-        output_bytes_per_element=rows([act] * len(products)) if products else empty,
-        partial_bytes_per_element=rows([PARTIAL_SUM_BYTES] * len(products)) if products else empty,
-        input_bytes=rows([op.inputs * act + op.fixed_input_bytes for op in ops]),
-        output_bytes=rows([op.outputs * act for op in ops]),
-        table_bytes=rows(read),
-        state_read_bytes=rows([op.state_read * state + op.fixed_state_bytes for op in ops]),
-        state_write_bytes=rows([op.state_write * state + op.fixed_state_bytes for op in ops]),
-        input_outside=np.array([[float(op.from_outside)] for op in ops]),
-        output_outside=np.array([[float(op.to_outside)] for op in ops]),
-        vector=tuple(rows([getattr(op, kind) for op in ops]) for kind in VECTOR_KINDS),
-        kernels=rows([op.matrix.steps if op.matrix else 1.0 for op in ops]),
-        moved_count=rows([op.moved for op in ops]),
-        calls_count=rows([np.nan if op.calls is None else op.calls for op in ops]),
-        live_bytes=rows([op.live * act for op in ops], full=True),
-        params=rows([op.params for op in ops]),
-        weights_bytes=rows(stored),
-        state_bytes=rows(
-            [(op.state * state + op.fixed_state_bytes) * copies[c] for op, c in zip(ops, component, strict=True)]
-        ),
-        codec=_codec(ops[: len(products)], rows),
-        taps_count=matrix("taps"),
-    )
-    owners = np.array(state_component)
-    stored_bytes, read_bytes = _group_bytes(ops, component, owners, own_kind, groups, (weight, state), copies, calls)
-    used = [g for g in range(len(groups)) if np.any(stored_bytes[g] > 0)]
-    renumber = np.full(len(groups) + 1, -1)
-    renumber[used] = np.arange(len(used))
-    table = replace(table, group=renumber[table.group], state_group=renumber[table.state_group])
-    recogniser = Recogniser(
-        ops=table,
-        component_names=tuple(names),
-        group_names=tuple(f"{names[groups[g][0]]} {groups[g][1]}" for g in used),
-        group_component=np.array([groups[g][0] for g in used], dtype=np.int64),
-        group_is_state=np.array([groups[g][1] == "state" for g in used], dtype=bool),
-        group_bytes=stored_bytes[used],
-        group_traffic_bytes=read_bytes[used],
-        invocations_per_chunk=calls,
-        chunk_s=chunk_s,
-        right_context_s=np.full(points, workload.lookahead_ms / u.MS_PER_S),
-    )
-    names_of_rows = tuple(RowName(names[c], op.layer, op.name) for c, op in zip(component, ops, strict=True))
-    return Lowered(recogniser, names_of_rows, np.argsort(order), _mean_bits(ops, stored, points))
-
-
-def _mean_bits(ops: Sequence[Op], stored_bytes: Sequence[Number], points: int) -> FloatArray:
-    """Stored bits per parameter, all that belongs to a code included (P,)."""
-    weights, params = np.zeros(points), np.zeros(points)
-    for op, stored in zip(ops, stored_bytes, strict=True):
-        weights += op.repeat * (stored - op.constant_bytes)
-        params += op.repeat * op.params
-    return weights * u.BITS_PER_BYTE / np.maximum(params, 1.0)
-
-
-def _codec(ops: Sequence[Op], rows: Callable[[Sequence[Number]], FloatArray]) -> CodecTable | None:
-    """What compressed weights of the products change besides their bytes."""
-    packed = [op.packed or NOTHING for op in ops]
-    if all(p is NOTHING for p in packed):
-        return None
-    work = {"multiply_add": rows([p.multiply_adds for p in packed]), "compare": rows([p.compares for p in packed])}
-    return CodecTable(
-        mac_energy_ratio=rows([p.mac_energy_ratio for p in packed]),
-        mac_time_ratio=rows([p.mac_time_ratio for p in packed]),
-        decode_ratio=tuple(work[kind] for kind in DECODE_KINDS),
-        codeword_bytes_per_element=rows([p.codeword_bytes for p in packed]),
-    )
-
-
-def _group_bytes(
-    ops: Sequence[Op],
-    component: IntArray,
-    state_owner: IntArray,
-    own_kind: Sequence[str],
-    groups: Sequence[tuple[int, str]],
-    bytes_per: tuple[float, float],
-    copies: Sequence[float],
-    calls: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
-    """Bytes stored, and bytes read and written per invocation of its component, of every group of tensors (G, P)."""
-    weight, state = bytes_per
-    points = calls.shape[1]
-    stored = np.zeros((len(groups), points))
-    read = np.zeros((len(groups), points))
-    for op, c, owner, kind in zip(ops, component, state_owner, own_kind, strict=True):
-        g = groups.index((c, kind))
-        stored[g] += op.repeat * op.stored_bytes(weight)
-        read[g] += op.repeat * op.read_bytes(weight)
-        if op.matrix is not None:
-            read[g] += op.repeat * op.matrix_bytes(weight) * op.matrix.steps
-        s = groups.index((owner, "state"))
-        stored[s] += op.repeat * (op.state * state + op.fixed_state_bytes) * copies[c]
-        moved = (op.state_read + op.state_write) * state + 2.0 * op.fixed_state_bytes
-        if op.matrix is not None:
-            product = op.matrix
-            distinct = product.batch * product.m * product.k * product.first_unique_ratio
-            moved = moved + distinct * product.first_state_ratio * state
-            if product.second == "activations":
-                moved = moved + product.batch * product.k * product.n * product.state_ratio * state
-        # State of another component counts in that component's invocations.
-        rate = 1.0 if owner == c else calls[c] / np.maximum(calls[owner], _NO_CALLS)
-        read[s] += op.repeat * moved * rate
-    return stored, read

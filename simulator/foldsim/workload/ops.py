@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -132,17 +132,12 @@ class Op:
         """Stored bytes of the look-up table."""
         return self.table * weight_bytes if self.packed_table is None else self.packed_table.stored_bytes
 
-    def stored_bytes(self, weight_bytes: float) -> Number:
-        """Stored bytes of all weights and constant tables."""
-        parts = self.matrix_bytes(weight_bytes) + self.table_bytes(weight_bytes)
-        return parts + self.biases * weight_bytes + self.constant_bytes
-
-    def read_bytes(self, weight_bytes: float) -> Number:
-        """Bytes of weights and constant tables read in one invocation besides the product's weights."""
-        each: Number = weight_bytes
-        if self.packed_table is not None:
-            each = self.packed_table.stored_bytes / np.maximum(self.table, 1.0) + self.packed_table.codeword_bytes
-        return self.biases * weight_bytes + self.table_read * each + self.constant_bytes
+    def bytes_per_table_weight(self, weight_bytes: float) -> Number:
+        """Bytes read per weight of the look-up table."""
+        packed = self.packed_table
+        if packed is None:
+            return weight_bytes
+        return packed.stored_bytes / np.maximum(self.table, 1.0) + packed.codeword_bytes
 
     def for_streams(self, count: float) -> Op:
         """The same op for several streams in one invocation: weights are read once, all else is there ``count`` times.
@@ -156,11 +151,13 @@ class Op:
             matrix = replace(matrix, m=matrix.m * count)
         elif matrix is not None:
             matrix = replace(matrix, batch=matrix.batch * count, shares=matrix.shares * count)
-        return replace(self, matrix=matrix, **{name: getattr(self, name) * count for name in _OF_EACH_STREAM})
+        return self.changed(matrix=matrix, **{name: getattr(self, name) * count for name in _OF_EACH_STREAM})
 
-    def within(self, layer: str, repeat: Number) -> Op:
-        """The same op as part of a layer that stands for ``repeat`` identical ones."""
-        return replace(self, layer=layer, repeat=repeat)
+    def changed(self, **values: Any) -> Op:
+        """The same op with other values of some fields. As ``dataclasses.replace``, without running ``__init__``."""
+        op = object.__new__(Op)
+        op.__dict__.update(self.__dict__, **values)
+        return op
 
 
 @dataclass(frozen=True)

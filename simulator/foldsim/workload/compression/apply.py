@@ -139,7 +139,7 @@ def factored(op: Op, rank: float) -> Iterator[Op]:
         first_unique_ratio=np.where(smaller, 1.0, x.first_unique_ratio),
         taps=np.where(smaller, 1.0, x.taps),
     )
-    yield replace(op, name=f"{op.name}_up", matrix=up, live=live, from_outside=False)
+    yield op.changed(name=f"{op.name}_up", matrix=up, live=live, from_outside=False)
 
 
 def _packed(op: Op, recipe: Recipe, weight_bits: int, arithmetic_bits: int) -> Op:
@@ -158,4 +158,4 @@ def _packed(op: Op, recipe: Recipe, weight_bits: int, arithmetic_bits: int) -> O
         # A row is decoded when it is read; its codewords come from where the table lives.
         adds = adds + op.table_read * table.multiply_adds
         compares = compares + op.table_read * table.compares
-    return replace(op, packed=matrix, packed_table=table, multiply_add=adds, compare=compares)
+    return op.changed(packed=matrix, packed_table=table, multiply_add=adds, compare=compares)

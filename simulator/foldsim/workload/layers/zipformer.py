@@ -13,7 +13,6 @@ sub-tokens of width D/N, each with its own relative position; convolutions, norm
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -116,7 +115,7 @@ class ZipformerLayer(Layer):
         # A downsampled stack keeps its input, at the full rate, for the bypass around it.
         outer = x * self.downsampling if self.downsampling > 1 else 0.0
         for op in self._ops(context, d, tokens, x):
-            yield replace(op, live=op.live + outer)
+            yield op.changed(live=op.live + outer)
 
     def _ops(self, context: Context, d: float, tokens: Number, x: Number) -> Iterator[Op]:
         hidden = [float(width) for width in self.feedforward_widths]
@@ -265,7 +264,7 @@ class ZipformerLayer(Layer):
     def _feedforward(self, which: str, hidden: float, context: Context, held: Number = 0.0) -> Iterator[Op]:
         network = FeedForward(float(self.width), hidden, "swoosh", name=f"{which}_feedforward")
         for op in network.lower(context.chunk_tokens, context):
-            yield replace(op, live=op.live + held)
+            yield op.changed(live=op.live + held)
 
     def _convolution(self, which: str, tokens: Number, held: Number = 0.0) -> Iterator[Op]:
         """Pointwise linear and gate; a causal convolution over cache and chunk and one within the chunk; linear."""
