@@ -16,6 +16,7 @@ from foldsim.schema.findings import Finding
 from foldsim.workload.attention import ATTENTION_KINDS
 from foldsim.workload.compression.text import CompressionTextError
 from foldsim.workload.folding import FoldHeads, FoldScope
+from foldsim.workload.kinds import kind_name
 from foldsim.workload.spec import FoldingSpec
 from foldsim.workload.workload import Workload, load_workload
 
@@ -26,7 +27,7 @@ EXAMPLES = "baseline, fold=2, fold=2,fold_scope=attention+feedforward, attention
 _ALLOWED: dict[str, Sequence[str]] = {
     "fold_scope": get_args(FoldScope),
     "fold_heads": get_args(FoldHeads),
-    "attention": [get_args(kind.model_fields["kind"].annotation)[0] for kind in ATTENTION_KINDS],
+    "attention": [str(kind_name(kind)) for kind in ATTENTION_KINDS],
 }
 _NUMBER = re.compile(r"[1-9]\d{0,5}")
 

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from pydantic import ValidationError
@@ -20,13 +19,12 @@ from foldsim.workload.compression.records import Compression
 from foldsim.workload.compression.text import parse_compression
 from foldsim.workload.compression_check import compression_problems_of
 from foldsim.workload.folding import FoldHeads, FoldScope
+from foldsim.workload.kinds import kind_name
 from foldsim.workload.layers import LAYER_KINDS
 from foldsim.workload.lowering import Lowered, lower
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec
 
-_ATTENDING = {
-    get_args(kind.model_fields["kind"].annotation)[0] for kind in LAYER_KINDS if "attention" in kind.model_fields
-}
+_ATTENDING = {kind_name(kind) for kind in LAYER_KINDS if "attention" in kind.model_fields}
 
 
 @dataclass(frozen=True)
