@@ -1,4 +1,4 @@
-"""From a workload description to the model's op table, for many chunk sizes and folding factors at once."""
+"""A workload description lowered to the model's op table, at many chunk sizes and folding factors together."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from foldsim.workload.ops import BITS, Context, Op
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec
 from foldsim.workload.stacking import stack_ops
 
-NOT_FOLDED = " (not folded)"  # ends the name of the rest of a group of layers of which some are folded
+NOT_FOLDED = " (not folded)"  # suffix of the unfolded layers of a partly folded group
 
 
 class RowName(NamedTuple):
-    """What a row of the op table is."""
+    """Names of a row of the op table."""
 
     component: str
     layer: str
@@ -88,7 +88,7 @@ def lower(
     ----------
     chunk_tokens, fold_factor : shape (P,). A factor of 1 is the unfolded model.
     folding : which layers, scope and head policy; its own factor is not used. None: all layers, attention only.
-    left_context_tokens : shape (P,); the workload's own at every point if left out.
+    left_context_tokens : shape (P,); the workload's by default.
     """
     chunk_tokens = np.asarray(chunk_tokens, dtype=np.float64)
     chunk_s = chunk_tokens * workload.token_ms / u.MS_PER_S
@@ -164,10 +164,7 @@ def lowered_ops(
 
 
 def with_calls(ops: Iterable[Op], calls: Number | None) -> Iterator[Op]:
-    """The ops of a layer with its calls of the runtime.
-
-    Products with weights keep their own overhead; the first of the other ops stands for all calls beside them.
-    """
+    """The ops of a layer with its calls of the runtime, all on the first op that is not a product with weights."""
     if calls is None:
         yield from ops
         return

@@ -1,4 +1,4 @@
-"""Attention over fewer tokens: pooled keys, fused tokens, channels mixed between chunks.
+"""Attention over fewer tokens: pooled keys, fused tokens, channels shifted between chunks.
 
 Spatial reduction: PVT, arXiv 2102.12122. Token fusion: CageViT, arXiv 2305.09924 (no public code: approximate).
 Space-time mixing: XViT, arXiv 2106.05968.
@@ -24,7 +24,7 @@ class SpatialReductionAttention(Attention):
     """Keys and values are computed from tokens pooled by a strided convolution."""
 
     kind: Literal["spatial_reduction"] = Field(description="Spatial-reduction attention (PVT).")
-    reduction: Size = Field(description="Tokens pooled along each dimension r; 1 is plain attention.")
+    reduction: Size = Field(description="Tokens pooled along each dimension r; 1 is softmax attention.")
     dimensions: Literal[1, 2] = Field(default=1, description="1: over time. 2: r x r over an image, as published.")
 
     def lower(self, block: Block, context: Context) -> Iterator[Op]:
@@ -68,13 +68,13 @@ class SpatialReductionAttention(Attention):
 
 
 class TokenFusionAttention(Attention):
-    """Major tokens are kept, minor ones fused; both attend to pooled keys under a gate. Approximate."""
+    """Major tokens are kept, minor ones fused; both attend to pooled keys, with a gate. Approximate."""
 
     kind: Literal["token_fusion"] = Field(
         description="Token fusion (CageViT). Approximate: inferred from the paper, no code."
     )
     kept_ratio: Annotated[float, Field(gt=0, le=1)] = Field(description="Share of the tokens that are kept.")
-    fusion_tokens: Size = Field(default=4, description="Tokens that the others are mixed into, G.")
+    fusion_tokens: Size = Field(default=4, description="Fused tokens G.")
     pooled_tokens: Size = Field(description="Pooled keys and values P.")
     guide_macs_per_token: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="MACs per token of the guide network that ranks the tokens."
@@ -110,13 +110,13 @@ class TokenFusionAttention(Attention):
 class ChannelMixingAttention(SoftmaxAttention):
     """Softmax attention whose keys and values take some of their channels from the previous chunk.
 
-    The published shift takes as many from the next one too, which costs a chunk of latency in every layer: left out.
+    Not modelled: the published shift also takes channels from the next chunk, a chunk of latency in every layer.
     """
 
     kind: Literal["channel_mixing"] = Field(  # type: ignore[assignment]
         description="Space-time channel mixing of keys and values (XViT)."
     )
-    divisions: Size = Field(default=8, description="One channel in so many comes from the previous chunk.")
+    divisions: Size = Field(default=8, description="One in this number of channels comes from the previous chunk.")
 
     @property
     def foldable(self) -> bool:
