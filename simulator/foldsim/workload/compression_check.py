@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -94,7 +94,7 @@ def compression_problems_of(workload: WorkloadSpec, entries: Sequence[Compressio
 
 
 def _below(path: Path, problem: Problem) -> Problem:
-    return Problem((*path, *problem.path), problem.message, problem.allowed, problem.suggestion)
+    return replace(problem, path=(*path, *problem.path))
 
 
 def _names(workload: WorkloadSpec, entry: Compression) -> Iterator[Problem]:

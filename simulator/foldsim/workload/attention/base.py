@@ -64,12 +64,8 @@ class Attention(Record):
 
     kind: str
     uses_positions: ClassVar[bool] = False  # relative and rotary positions of the layer
-    uses_cache: ClassVar[bool] = True  # keys of earlier chunks, cached as the layer says
-
-    @property
-    def foldable(self) -> bool:
-        """Whether folding can be applied to this kind."""
-        return False
+    uses_cache: ClassVar[bool] = True  # keys of earlier chunks, cached as specified by the layer
+    foldable: ClassVar[bool] = False  # folding can be applied
 
     def lower(self, block: Block, context: Context) -> Iterator[Op]:
         """Ops of one invocation, output projection included."""

@@ -1,12 +1,14 @@
-"""Query, key/value and output projections of attention kinds that keep the width of their tokens."""
+"""Ops shared by attention kinds: query, key/value and output projections, and softmax over the scores."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from foldsim.model.records import Number
 from foldsim.workload.attention.base import Block
-from foldsim.workload.ops import Matrix, Op
+from foldsim.workload.ops import Matrix, Op, softmax_work
 
 
 def query(block: Block, rows: Number | None = None) -> Op:
@@ -57,4 +59,24 @@ def output(block: Block, rows: Number | None = None) -> Op:
         multiply_add=m * block.width * block.output_bias,
         live=block.elements + m * (block.inner + block.width),
         tensor_class="attention",
+    )
+
+
+def attend(
+    rows: Number, head: float, keys: Number, products: Number, held: Number, state_ratio: Number = 0.0, prefix: str = ""
+) -> Iterator[Op]:
+    """Scores, softmax and context of ``products`` heads with ``rows`` queries each."""
+    scores = products * rows * keys
+    yield Op(
+        f"{prefix}scores",
+        matrix=Matrix(rows, head, keys, products, second="activations", state_ratio=state_ratio),
+        live=held + scores,
+    )
+    yield Op(
+        f"{prefix}softmax", inputs=scores, outputs=scores, live=held + scores, **softmax_work(products * rows, keys)
+    )
+    yield Op(
+        f"{prefix}context",
+        matrix=Matrix(rows, keys, head, products, second="activations", state_ratio=state_ratio),
+        live=held + scores,
     )

@@ -7,15 +7,15 @@ Space-time mixing: XViT, arXiv 2106.05968.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from foldsim.workload.attention.base import Attention, Block
-from foldsim.workload.attention.projections import key_value, output, query
+from foldsim.workload.attention.projections import attend, key_value, output, query
 from foldsim.workload.attention.softmax import SoftmaxAttention
-from foldsim.workload.ops import Context, Matrix, Op, norm_work, softmax_work
+from foldsim.workload.ops import Context, Matrix, Op, norm_work
 
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -45,25 +45,7 @@ class SpatialReductionAttention(Attention):
             )
         yield key_value(block, rows=pooled, cached_rows=cached, keeps=np.floor(block.chunk_tokens / pool))
         held = x + block.tokens * block.inner + 2.0 * pooled * block.inner
-        scores = heads * block.tokens * keys
-        head, ratio = block.inner / heads, cached / keys
-        yield Op(
-            "scores",
-            matrix=Matrix(block.tokens, head, keys, heads, second="activations", state_ratio=ratio),
-            live=held + scores,
-        )
-        yield Op(
-            "softmax",
-            inputs=scores,
-            outputs=scores,
-            live=held + scores,
-            **softmax_work(heads * block.tokens, keys),
-        )
-        yield Op(
-            "context",
-            matrix=Matrix(block.tokens, keys, head, heads, second="activations", state_ratio=ratio),
-            live=held + scores,
-        )
+        yield from attend(block.tokens, block.inner / heads, keys, heads, held, cached / keys)
         yield output(block)
 
 
@@ -97,12 +79,7 @@ class TokenFusionAttention(Attention):
             live=x + left * d + 3.0 * p * d,
             tensor_class="attention",
         )
-        scores = heads * left * p
-        head = block.inner / heads
-        live = x + left * d + 2.0 * p * d + scores
-        yield Op("scores", matrix=Matrix(left, head, p, heads, second="activations"), live=live)
-        yield Op("softmax", inputs=scores, outputs=scores, live=live, **softmax_work(heads * left, p))
-        yield Op("context", matrix=Matrix(left, p, head, heads, second="activations"), live=live)
+        yield from attend(left, block.inner / heads, p, heads, x + left * d + 2.0 * p * d)
         yield Op("gate", matrix=Matrix(g, d, d), exp=g * d, live=x + left * d, tensor_class="attention")
         yield output(block, left)
 
@@ -113,14 +90,12 @@ class ChannelMixingAttention(SoftmaxAttention):
     Not modelled: the published shift also takes channels from the next chunk, a chunk of latency in every layer.
     """
 
+    foldable: ClassVar[bool] = False
+
     kind: Literal["channel_mixing"] = Field(  # type: ignore[assignment]
         description="Space-time channel mixing of keys and values (XViT)."
     )
     divisions: Size = Field(default=8, description="One in this number of channels comes from the previous chunk.")
-
-    @property
-    def foldable(self) -> bool:
-        return False
 
     def lower(self, block: Block, context: Context) -> Iterator[Op]:
         moved = 2.0 * block.tokens * block.inner / self.divisions  # of keys and of values

@@ -8,6 +8,7 @@ positions have a table of ``position_rows`` rows that is projected once per chun
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ class SoftmaxAttention(Attention):
     """Multi-head softmax attention."""
 
     uses_positions: ClassVar[bool] = True
+    foldable: ClassVar[bool] = True
 
     kind: Literal["softmax"] = Field(description="Multi-head softmax attention.")
     suppression: bool = Field(
@@ -42,10 +44,6 @@ class SoftmaxAttention(Attention):
     tile_keys: Size = Field(
         default=256, description="lean: keys of a tile (256 in ONNX Runtime for heads of 64 or narrower)."
     )
-
-    @property
-    def foldable(self) -> bool:
-        return True
 
     def lower(self, block: Block, context: Context) -> Iterator[Op]:
         d, x, inner = block.width, block.elements, block.inner
@@ -100,17 +98,10 @@ class SoftmaxAttention(Attention):
             position_scores = heads * score_rows * block.position_rows * factor
             yield from _positions(block, factor, heads, score_rows, held)
         shares = self._shares(heads, score_rows, score_columns)
+        product = partial(Matrix, batch=heads, second="activations", state_ratio=from_cache, shares=shares)
         yield Op(
             "scores",
-            matrix=Matrix(
-                score_rows,
-                head_dim,
-                score_columns,
-                heads,
-                second="activations",
-                state_ratio=from_cache,
-                shares=shares,
-            ),
+            matrix=product(score_rows, head_dim, score_columns),
             multiply_add=np.where(np.asarray(position_scores) > 0, scores, 0.0),
             live=held + scores + position_scores,
         )
@@ -122,26 +113,12 @@ class SoftmaxAttention(Attention):
             live=held + scores,
             **together(softmax_work(heads * score_rows, score_columns), times=passes),
         )
-        yield Op(
-            "context",
-            matrix=Matrix(
-                score_rows,
-                score_columns,
-                head_dim,
-                heads,
-                second="activations",
-                state_ratio=from_cache,
-                shares=shares,
-            ),
-            live=held + scores,
-        )
+        yield Op("context", matrix=product(score_rows, score_columns, head_dim), live=held + scores)
         if self.partition == "lean":
             # Upper bound: one partial result per tile, with its maximum and its sum of exponentials.
             rows = shares * np.minimum(score_rows, self.tile_queries)
-            partial = rows * (head_dim + 2.0)
-            yield Op(
-                "merge", inputs=partial, outputs=partial, exp=2.0 * rows, multiply_add=partial, live=held + partial
-            )
+            merged = rows * (head_dim + 2.0)
+            yield Op("merge", inputs=merged, outputs=merged, exp=2.0 * rows, multiply_add=merged, live=held + merged)
         yield Op(
             "out",
             matrix=Matrix(queries * factor, attended, folded),

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from foldsim.model.records import FloatArray, Number
 from foldsim.workload.attention.base import Attention, Block
-from foldsim.workload.attention.projections import key_value, output, query
+from foldsim.workload.attention.projections import attend, key_value, output, query
 from foldsim.workload.ops import Context, Matrix, Op, softmax_work
 
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -115,17 +115,5 @@ class SerializedAttention(Attention):
         gathered = 3.0 * padded * block.inner + n * block.inner
         yield Op("gather", inputs=gathered, outputs=gathered, live=x + gathered)
         held = x + 3.0 * padded * block.inner
-        scores = heads * padded * patch
-        head = block.inner / heads
-        yield Op(
-            "scores",
-            matrix=Matrix(patch, head, patch, heads * padded / patch, second="activations"),
-            live=held + scores,
-        )
-        yield Op("softmax", inputs=scores, outputs=scores, live=held + scores, **softmax_work(heads * padded, patch))
-        yield Op(
-            "context",
-            matrix=Matrix(patch, patch, head, heads * padded / patch, second="activations"),
-            live=held + scores,
-        )
+        yield from attend(patch, block.inner / heads, patch, heads * padded / patch, held)
         yield output(block)

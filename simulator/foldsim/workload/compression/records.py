@@ -7,7 +7,7 @@ Arithmetic: :mod:`foldsim.workload.compression.codec`; sources and formulas: ``d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Union
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Union
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ ScaleBits = Annotated[int, Field(ge=0, le=32)]
 class Compression(Record):
     """One transformation of the weights that it selects."""
 
+    group: ClassVar[Group]  # a tensor takes one method of each group
+
     method: str
     component: str = Field(min_length=1, description="Component whose weights it transforms, or all.")
     layers: list[str] | None = Field(
@@ -42,11 +44,6 @@ class Compression(Record):
         min_length=1,
         description="Classes of weight matrices and look-up tables; all by default.",
     )
-
-    @property
-    def group(self) -> Group:
-        """Group of the method; a tensor takes one method of each group."""
-        raise NotImplementedError
 
     @property
     def rank_of_selection(self) -> int:
@@ -68,6 +65,8 @@ class IntegerCodes(Compression):
     Each group is stored as one block of whole bytes.
     """
 
+    group: ClassVar[Group] = "code"
+
     method: Literal["integer"] = Field(description="Integer quantisation with group scales.")
     bits: Annotated[int, Field(ge=2, le=8)] = Field(description="Bits of a code.")
     group_size: GroupSize | None = Field(
@@ -78,13 +77,11 @@ class IntegerCodes(Compression):
     zero_bits: ScaleBits = Field(default=0, description="Bits of a zero point; 0 for symmetric quantisation.")
     decoder: Decoded = "vector_unit"
 
-    @property
-    def group(self) -> Group:
-        return "code"
-
 
 class QsqCodes(Compression):
     """Quality-scalable quantisation (arXiv 2407.11260): 3-bit codes, decoded by a shift and an addition."""
+
+    group: ClassVar[Group] = "code"
 
     method: Literal["qsq"] = Field(description="Quality-scalable 3-bit codes.")
     coded_ratio: Annotated[float, Field(gt=0, le=1)] = Field(
@@ -105,16 +102,14 @@ class QsqCodes(Compression):
     )
     decoder: Decoded = "vector_unit"
 
-    @property
-    def group(self) -> Group:
-        return "code"
-
 
 class CodebookCodes(Compression):
     """Vector quantisation (as in Variable Bitrate Neural Fields, arXiv 2206.07707): indices into a learnt codebook.
 
     ``group_size`` consecutive weights of an output column are one vector. Every matrix has its own codebook.
     """
+
+    group: ClassVar[Group] = "code"
 
     method: Literal["codebook"] = Field(description="Codebook (dictionary) compression.")
     group_size: Annotated[int, Field(ge=1, le=1024)] = Field(default=4, description="Weights of one vector.")
@@ -126,13 +121,11 @@ class CodebookCodes(Compression):
     )
     decoder: Decoded = "vector_unit"
 
-    @property
-    def group(self) -> Group:
-        return "code"
-
 
 class Pruning(Compression):
     """Unstructured pruning: only non-zero weights are stored, with an index of their positions."""
+
+    group: ClassVar[Group] = "zeros"
 
     method: Literal["prune"] = Field(description="Unstructured pruning.")
     zero_ratio: Annotated[float, Field(gt=0, lt=1)] = Field(description="Share of the weights that are zero.")
@@ -147,16 +140,14 @@ class Pruning(Compression):
     zero_gating: Gated = False
     decoder: Decoded = "vector_unit"
 
-    @property
-    def group(self) -> Group:
-        return "zeros"
-
 
 class StructuredPruning(Compression):
     """N:M pruning: of every M consecutive weights of an output column at most N are kept, as in 2:4.
 
     Metadata of ceil(log2 M) bits per kept weight give its position.
     """
+
+    group: ClassVar[Group] = "zeros"
 
     method: Literal["n_of_m"] = Field(description="N:M structured pruning.")
     n: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="Weights kept.")
@@ -167,10 +158,6 @@ class StructuredPruning(Compression):
     zero_gating: Gated = False
     decoder: Decoded = "vector_unit"
 
-    @property
-    def group(self) -> Group:
-        return "zeros"
-
 
 class LowRank(Compression):
     """Low-rank factorisation: ``(m x k)(k x n)`` becomes ``(m x k)(k x r)`` and ``(m x r)(r x n)``.
@@ -178,12 +165,10 @@ class LowRank(Compression):
     Matrices that the two factors would not shrink, and look-up tables, are not factored.
     """
 
+    group: ClassVar[Group] = "factors"
+
     method: Literal["low_rank"] = Field(description="Low-rank factorisation.")
     rank: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="Rank r.")
-
-    @property
-    def group(self) -> Group:
-        return "factors"
 
 
 class LayerDropping(Compression):
@@ -192,15 +177,13 @@ class LayerDropping(Compression):
     Layers are counted from 1 over the repeated layers of the component, or over those named in ``layers``.
     """
 
+    group: ClassVar[Group] = "depth"
+
     method: Literal["drop_layers"] = Field(description="Layer dropping.")
     every: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
         default=None, description="Drop layers K, 2K, 3K ...; this or numbers."
     )
     numbers: str | None = Field(default=None, description="Layers to drop: 1-3, or 2,5,7-9; this or every.")
-
-    @property
-    def group(self) -> Group:
-        return "depth"
 
 
 METHODS: tuple[type[Compression], ...] = (

@@ -14,17 +14,18 @@ from pydantic import Field
 
 from foldsim.model.records import Number
 from foldsim.schema import Problem
+from foldsim.workload.attention.projections import attend
 from foldsim.workload.attention.softmax import ROTARY_MULTIPLY_ADDS
-from foldsim.workload.layers.base import Activation, Components, Layer, Streaming, Width
-from foldsim.workload.layers.encoder import HEADS_LISTED
+from foldsim.workload.layers.base import Components, Layer, Streaming, Width
+from foldsim.workload.layers.encoder import HeadsLayer
 from foldsim.workload.layers.transformer import ALL_BIASES, Bias
-from foldsim.workload.ops import Context, Matrix, Op, softmax_work
+from foldsim.workload.ops import Context, Matrix, Op
 from foldsim.workload.parts import FeedForward, norm, residual
 
 TextTokens = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class DecoderLayer(Layer):
+class DecoderLayer(HeadsLayer):
     """Self-attention over the text so far, cross-attention over the encoder's tokens of the chunk, and feedforward.
 
     Counts are for one step, a row per hypothesis. Without ``cached_tokens`` they are those of the mean step of a chunk,
@@ -32,11 +33,7 @@ class DecoderLayer(Layer):
     """
 
     kind: Literal["decoder"] = Field(description="Transformer decoder layer, one token per step.")
-    width: Width = Field(description="Token width D.")
     heads: Width = Field(description="Attention heads H, of self- and cross-attention.")
-    head_width: Width | None = Field(default=None, description="Width of one head; D / H by default.")
-    feedforward: Width = Field(description="Hidden width F of the feedforward network.")
-    activation: Activation = Field(default="gelu", description="Activation of the feedforward network.")
     gated: bool = Field(default=False, description="Gated feedforward (GLU): the first linear is twice as wide.")
     biases: list[Bias] = Field(
         default=list(ALL_BIASES), description="Attention projections that have a bias (except cross keys and values)."
@@ -54,19 +51,8 @@ class DecoderLayer(Layer):
         default=None, description="Text tokens before the new one; the mean over the steps of a chunk by default."
     )
 
-    @property
-    def inner_width(self) -> float:
-        """Total width of all heads."""
-        return float(self.width if self.head_width is None else self.heads * self.head_width)
-
     def problems(self) -> Iterable[Problem]:
-        if self.head_width is None and self.width % self.heads:
-            divisors = [h for h in range(1, min(self.width, HEADS_LISTED) + 1) if self.width % h == 0]
-            yield Problem(
-                ("heads",),
-                f"{self.heads} heads do not divide the width {self.width}",
-                allowed="a divisor of the width: " + ", ".join(map(str, divisors)),
-            )
+        yield from super().problems()
         for name in ("cached_tokens", "prompt_tokens"):
             before = getattr(self, name)
             if before is not None and before >= self.kept_tokens:
@@ -122,12 +108,12 @@ class DecoderLayer(Layer):
         )
         # Every hypothesis has its own text, so its scores are a separate product.
         held, share = x + 3 * rows * inner, cached / keys
-        yield from _attend("", 1.0, head, keys, heads * rows, held, share)
+        yield from attend(1.0, head, keys, heads * rows, held, share)
         yield _output("out", rows, d, inner, "output" in self.biases)
         yield residual("residual_self", rows, d)
         yield norm("norm_cross", rows, d, self.norm_bias)
         yield _query("cross_query", rows, d, inner, "query" in self.biases, 0.0)
-        yield from _attend("cross_", rows, head, seen, heads, x + rows * inner, 1.0)
+        yield from attend(rows, head, seen, heads, x + rows * inner, 1.0, "cross_")
         yield _output("cross_out", rows, d, inner, "output" in self.biases)
         yield residual("residual_cross", rows, d)
         yield norm("norm_feedforward", rows, d, self.norm_bias)
@@ -179,26 +165,6 @@ def _query(name: str, rows: Number, width: float, inner: float, bias: bool, turn
         multiply_add=rows * inner * (1.0 + bias + turned),
         live=rows * (2 * width + inner),
         tensor_class="attention",
-    )
-
-
-def _attend(
-    prefix: str, rows: Number, head: float, keys: Number, products: Number, held: Number, state_ratio: Number
-) -> Iterator[Op]:
-    """Scores, softmax and context of ``products`` heads with ``rows`` queries each."""
-    scores = products * rows * keys
-    yield Op(
-        f"{prefix}scores",
-        matrix=Matrix(rows, head, keys, products, second="activations", state_ratio=state_ratio),
-        live=held + scores,
-    )
-    yield Op(
-        f"{prefix}softmax", inputs=scores, outputs=scores, live=held + scores, **softmax_work(products * rows, keys)
-    )
-    yield Op(
-        f"{prefix}context",
-        matrix=Matrix(rows, keys, head, products, second="activations", state_ratio=state_ratio),
-        live=held + scores,
     )
 
 

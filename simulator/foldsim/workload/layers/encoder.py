@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -29,19 +30,19 @@ SPAN_HELP = (
 )
 
 
-class EncoderLayer(Layer):
-    """An encoder layer with attention, to which folding and attention kinds apply."""
+class HeadsLayer(Layer):
+    """A layer with attention heads and a feedforward network."""
 
     width: Width = Field(description="Token width D.")
     heads: Width = Field(description="Attention heads H.")
     head_width: Width | None = Field(default=None, description="Width of one head; D / H by default.")
     feedforward: Width = Field(description="Hidden width F of the feedforward network.")
     activation: Activation = Field(default="gelu", description="Activation of the feedforward network.")
-    attention: AnyAttention = Field(default=SOFTMAX, description="Attention kind; softmax by default.")
 
     @property
-    def foldable(self) -> bool:
-        return self.attention.foldable
+    def inner_width(self) -> float:
+        """Total width of all heads."""
+        return float(self.width if self.head_width is None else self.heads * self.head_width)
 
     def problems(self) -> Iterable[Problem]:
         if self.head_width is None and self.width % self.heads:
@@ -51,17 +52,25 @@ class EncoderLayer(Layer):
                 f"{self.heads} heads do not divide the width {self.width}",
                 allowed="a divisor of the width: " + ", ".join(map(str, divisors)),
             )
-        else:
+
+
+class EncoderLayer(HeadsLayer):
+    """An encoder layer with attention, to which folding and attention kinds apply."""
+
+    attention: AnyAttention = Field(default=SOFTMAX, description="Attention kind; softmax by default.")
+
+    @property
+    def foldable(self) -> bool:
+        return self.attention.foldable
+
+    def problems(self) -> Iterable[Problem]:
+        yield from super().problems()
+        if self.inner_width % self.heads == 0:
             for problem in self.attention.problems(self.width, self.heads):
-                yield Problem(("attention", *problem.path), problem.message, problem.allowed, problem.suggestion)
+                yield replace(problem, path=("attention", *problem.path))
 
     def widths(self) -> tuple[float | None, float | None]:
         return float(self.width), float(self.width)
-
-    @property
-    def inner_width(self) -> float:
-        """Total width of all heads."""
-        return float(self.width if self.head_width is None else self.heads * self.head_width)
 
     def fold_problems(self, factor: int, feedforward: bool, keep_head_dim: bool) -> Iterable[str]:
         if self.width % factor:
