@@ -1,8 +1,8 @@
 """The ConvEmformer layer: a Conformer layer whose attention also sees a memory bank, as icefall streams it.
 
 Structure: icefall's ``conv_emformer_transducer_stateless2``, after Shi et al., arXiv 2010.10759 (Emformer). Unlike
-there, a memory vector is the mean of the chunk's rows before attention, not what a summary query attends to: no
-further query, and no tanh. The bank is projected again in every chunk; keys and values of the left context are kept.
+in Emformer, a memory vector is the mean of the chunk's rows before attention, not the result of a summary query: no
+additional query, and no tanh. The bank is projected again in every chunk; keys and values of the left context are kept.
 """
 
 from __future__ import annotations

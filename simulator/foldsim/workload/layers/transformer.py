@@ -27,7 +27,7 @@ class TransformerLayer(CachedAttentionLayer):
     biases: list[Bias] = Field(default=list(ALL_BIASES), description="Attention projections that have a bias.")
     feedforward_bias: bool = Field(default=True, description="The feedforward linears have biases.")
     gated: bool = Field(default=False, description="Gated feedforward (GLU): the first linear is twice as wide.")
-    norm_bias: bool = Field(default=True, description="Norms have a shift besides the scale.")
+    norm_bias: bool = Field(default=True, description="Norms have a shift in addition to the scale.")
 
     def lower(self, context: Context) -> Iterator[Op]:
         d = float(self.width)
