@@ -35,9 +35,7 @@ def check_workload(workload: WorkloadSpec) -> Iterable[Problem]:
                 yield Problem(("components", i, "layers", j, "name"), f"the layer name {layer.name!r} is used twice")
             names.add(layer.name)
             for problem in layer.problems():
-                yield Problem(
-                    ("components", i, "layers", j, *problem.path), problem.message, problem.allowed, problem.suggestion
-                )
+                yield replace(problem, path=("components", i, "layers", j, *problem.path))
     yield from _check_rates(workload)
     yield from _check_neighbours(workload)
     if workload.folding is not None:
@@ -74,14 +72,11 @@ def _check_rates(workload: WorkloadSpec) -> Iterable[Problem]:
                 yield Problem(
                     ("components", i, "layers", j, "downsampling"),
                     f"the left context of {streaming.left_context_tokens} tokens is not a multiple of the"
-                    f" downsampling"
-                    f" {layer.downsampling}",
+                    f" downsampling {layer.downsampling}",
                     allowed="a multiple of the downsampling",
                 )
             for problem in layer.problems_in(streaming, {c.name: c.layers for c in workload.components}):
-                yield Problem(
-                    ("components", i, "layers", j, *problem.path), problem.message, problem.allowed, problem.suggestion
-                )
+                yield replace(problem, path=("components", i, "layers", j, *problem.path))
 
 
 def _check_neighbours(workload: WorkloadSpec) -> Iterable[Problem]:

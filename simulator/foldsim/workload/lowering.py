@@ -182,11 +182,7 @@ def _symbols(workload: WorkloadSpec, chunk_s: FloatArray) -> FloatArray:
 
 
 def _invocations(
-    component: Component,
-    workload: WorkloadSpec,
-    chunk_tokens: FloatArray,
-    chunk_s: FloatArray,
-    copies: float,
+    component: Component, workload: WorkloadSpec, chunk_tokens: FloatArray, chunk_s: FloatArray, copies: float
 ) -> FloatArray:
     """Invocations of a component per chunk (P,)."""
     rates = {

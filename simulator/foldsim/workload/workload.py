@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from foldsim.data import resolve
+from foldsim.model.records import FloatArray, Recogniser
 from foldsim.notebook import workload_html, workload_text
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
 from foldsim.schema.quantity import collect_sourced_findings, validate_sourced
@@ -143,9 +144,7 @@ class Workload:
         if folding is not None:
             data["folding"] = folding.model_dump()
         return replace(
-            self,
-            spec=self.spec.model_copy(update={"folding": folding}),
-            document=replace(self.document, data=data),
+            self, spec=self.spec.model_copy(update={"folding": folding}), document=replace(self.document, data=data)
         )
 
     def lower(self, chunk_tokens: int | Sequence[int] | None = None) -> Lowered:
@@ -156,24 +155,21 @@ class Workload:
 
     def params(self) -> dict[str, int]:
         """Trained parameters by component."""
-        lowered = self.lower()
-        ops = lowered.recogniser.ops
-        counts = (ops.params * ops.repeat)[:, 0]
-        return {
-            name: round(float(counts[ops.component == index].sum()))
-            for index, name in enumerate(lowered.recogniser.component_names)
-        }
+        recogniser = self.lower().recogniser
+        return _by_component(recogniser, recogniser.ops.params * recogniser.ops.repeat)
 
     def macs_per_invocation(self, chunk_tokens: int | None = None) -> dict[str, int]:
         """Multiply-accumulates of one invocation of every component."""
-        lowered = self.lower(chunk_tokens)
-        ops = lowered.recogniser.ops
-        macs = ops.steps * ops.batch * ops.m * ops.k * ops.n * ops.repeat[: ops.matrix_rows]
-        rows = ops.component[: ops.matrix_rows]
-        return {
-            name: round(float(macs[rows == index, 0].sum()))
-            for index, name in enumerate(lowered.recogniser.component_names)
-        }
+        recogniser = self.lower(chunk_tokens).recogniser
+        ops = recogniser.ops
+        return _by_component(recogniser, ops.steps * ops.batch * ops.m * ops.k * ops.n * ops.repeat[: ops.matrix_rows])
+
+
+def _by_component(recogniser: Recogniser, counts: FloatArray) -> dict[str, int]:
+    """Sums of the first column of ``counts``, rows of the op table, by component."""
+    component = recogniser.ops.component[: len(counts)]
+    names = recogniser.component_names
+    return {name: round(float(counts[component == i, 0].sum())) for i, name in enumerate(names)}
 
 
 def workload_findings(document: Document) -> tuple[WorkloadSpec | None, list[Finding]]:

@@ -11,11 +11,7 @@ from pydantic import Field
 
 from foldsim.workload.attention.base import Attention, Block
 from foldsim.workload.attention.linear import FavorAttention, FocusedLinearAttention
-from foldsim.workload.attention.reduced import (
-    ChannelMixingAttention,
-    SpatialReductionAttention,
-    TokenFusionAttention,
-)
+from foldsim.workload.attention.reduced import ChannelMixingAttention, SpatialReductionAttention, TokenFusionAttention
 from foldsim.workload.attention.softmax import SoftmaxAttention
 from foldsim.workload.attention.sparse import LocalAttention, SerializedAttention
 from foldsim.workload.kinds import with_entry_points

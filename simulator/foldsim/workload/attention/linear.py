@@ -143,11 +143,7 @@ class FocusedLinearAttention(Attention):
             live=held + d * head,
         )
         yield from _within_chunk(block, head, head, self.causal_in_chunk, held)
-        yield Op(
-            "context",
-            matrix=Matrix(tokens, head, head, heads, second="activations"),
-            live=held + d * head,
-        )
+        yield Op("context", matrix=Matrix(tokens, head, head, heads, second="activations"), live=held + d * head)
         # One filter per channel of a head, shared by the heads.
         yield Op(
             "depthwise",
@@ -176,9 +172,5 @@ def _within_chunk(block: Block, features: float, head: float, causal: bool, live
         return
     tokens, heads = block.tokens, block.heads
     scores = heads * tokens * tokens
-    yield Op(
-        "chunk_scores",
-        matrix=Matrix(tokens, features, tokens, heads, second="activations"),
-        live=live + scores,
-    )
+    yield Op("chunk_scores", matrix=Matrix(tokens, features, tokens, heads, second="activations"), live=live + scores)
     yield Op("chunk_context", matrix=Matrix(tokens, tokens, head, heads, second="activations"), live=live + scores)

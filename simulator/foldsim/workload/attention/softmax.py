@@ -31,8 +31,7 @@ class SoftmaxAttention(Attention):
 
     kind: Literal["softmax"] = Field(description="Multi-head softmax attention.")
     suppression: bool = Field(
-        default=False,
-        description="A second softmax after suppression of weak scores (augmented-memory transformer).",
+        default=False, description="A second softmax after suppression of weak scores (augmented-memory transformer)."
     )
 
     partition: Literal["column_tiles", "heads", "lean"] = Field(
@@ -143,13 +142,7 @@ class SoftmaxAttention(Attention):
         return ROTARY_MULTIPLY_ADDS * elements if block.positions == "rotary" else 0.0
 
 
-def _positions(
-    block: Block,
-    factor: Number,
-    heads: Number,
-    score_rows: Number,
-    held: Number,
-) -> Iterator[Op]:
+def _positions(block: Block, factor: Number, heads: Number, score_rows: Number, held: Number) -> Iterator[Op]:
     """Project the table of relative positions (or read the kept projection), and score every query against it."""
     folded, attended = block.width / factor, block.inner / factor
     rows = block.position_rows * factor

@@ -20,7 +20,7 @@ ALL = "all"
 
 _DECODER = Field(
     description="vector_unit: decoded by the vector unit each time weights enter the array; free: a decoder in the"
-    " weight path without time and energy.",
+    " weight path without time and energy."
 )
 _GATING = Field(description="The array gates multiplications by zero: saves their energy, not their cycles.")
 Decoded = Annotated[Decoder, _DECODER]
@@ -40,9 +40,7 @@ class Compression(Record):
         default=None, min_length=1, description="Names of layers; all layers of the component by default."
     )
     tensors: list[WeightClass] | None = Field(
-        default=None,
-        min_length=1,
-        description="Classes of weight matrices and look-up tables; all by default.",
+        default=None, min_length=1, description="Classes of weight matrices and look-up tables; all by default."
     )
 
     @property

@@ -59,8 +59,7 @@ class Layer(Record):
         " (call_s).",
     )
     folded_framework_calls_count: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        default=None,
-        description="The same for the folded layer; framework_calls_count by default.",
+        default=None, description="The same for the folded layer; framework_calls_count by default."
     )
 
     @property

@@ -14,9 +14,8 @@ from pydantic import Field
 
 from foldsim.model.records import Number
 from foldsim.schema import Problem
-from foldsim.workload.attention import Block
 from foldsim.workload.layers.base import Components, Streaming
-from foldsim.workload.layers.encoder import CachedAttentionLayer
+from foldsim.workload.layers.encoder import ALL_BIASES, CachedAttentionLayer
 from foldsim.workload.ops import Context, Op
 from foldsim.workload.parts import (
     ConvolutionCache,
@@ -75,26 +74,6 @@ class ConformerLayer(CachedAttentionLayer):
                 allowed=f"0 to {streaming.right_context_tokens}, or raise streaming.right_context_tokens",
             )
 
-    def block(self, context: Context) -> Block:
-        """Inputs of the layer's attention."""
-        tokens, cached = self.tokens(context)
-        return Block(
-            width=float(self.width),
-            heads=float(self.heads),
-            inner_width=self.inner_width,
-            tokens=tokens,
-            chunk_tokens=context.chunk_tokens,
-            cached_tokens=cached,
-            memory_tokens=context.memory_bank_tokens,
-            query_bias=self.bias,
-            key_bias=self.bias,
-            value_bias=self.bias,
-            output_bias=self.bias,
-            cache=self.cache,
-            positions=self.positions,
-            position_span=self.position_span,
-        )
-
     def before(self, module: str, tokens: Number) -> Iterator[Op]:
         """The norm before a module, if the layer has one."""
         if self.norms == "layer":
@@ -102,7 +81,7 @@ class ConformerLayer(CachedAttentionLayer):
 
     def lower(self, context: Context) -> Iterator[Op]:
         d, f = float(self.width), float(self.feedforward)
-        block = self.block(context)
+        block = self.block(context, ALL_BIASES if self.bias else ())
         tokens = block.tokens
         if self.macaron:
             yield from self.before("macaron", tokens)

@@ -7,6 +7,7 @@ additional query, and no tanh. The bank is projected again in every chunk; keys 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from foldsim.workload.attention import Block
 from foldsim.workload.layers.conformer import ConformerLayer
+from foldsim.workload.layers.encoder import Bias
 from foldsim.workload.ops import Context
 
 
@@ -22,5 +24,5 @@ class ConvEmformerLayer(ConformerLayer):
 
     kind: Literal["conv_emformer"] = Field(description="ConvEmformer layer.")  # type: ignore[assignment]
 
-    def block(self, context: Context) -> Block:
-        return replace(super().block(context), memory="mean")
+    def block(self, context: Context, biases: Collection[Bias]) -> Block:
+        return replace(super().block(context, biases), memory="mean")

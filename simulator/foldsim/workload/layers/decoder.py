@@ -17,8 +17,7 @@ from foldsim.schema import Problem
 from foldsim.workload.attention.projections import attend
 from foldsim.workload.attention.softmax import ROTARY_MULTIPLY_ADDS
 from foldsim.workload.layers.base import Components, Layer, Streaming, Width
-from foldsim.workload.layers.encoder import HeadsLayer
-from foldsim.workload.layers.transformer import ALL_BIASES, Bias
+from foldsim.workload.layers.encoder import ALL_BIASES, Bias, HeadsLayer
 from foldsim.workload.ops import Context, Matrix, Op
 from foldsim.workload.parts import FeedForward, norm, residual
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from foldsim.schema import Problem
-from foldsim.workload.attention import AnyAttention, SoftmaxAttention
+from foldsim.workload.attention import AnyAttention, Block, SoftmaxAttention
 from foldsim.workload.attention.base import Cache, Positions, PositionSpan
 from foldsim.workload.layers.base import Activation, Components, Layer, Streaming, Width
 from foldsim.workload.ops import Context
 
 HEADS_LISTED = 64  # maximum number of head counts in a message
 SOFTMAX = SoftmaxAttention(kind="softmax")
+Bias = Literal["query", "key", "value", "output"]
+ALL_BIASES: tuple[Bias, ...] = ("query", "key", "value", "output")
 
 CACHE_HELP = (
     "State of earlier tokens: projected (keys and values) or layer_input (the layer's input, whose keys and"
@@ -120,8 +122,22 @@ class CachedAttentionLayer(EncoderLayer):
                 severity="warning",
             )
 
-    def tokens(self, context: Context) -> tuple[float, float]:
-        """Rows computed per chunk, and cached keys of earlier chunks."""
-        if self.left_context == "recomputed":
-            return context.all_tokens + context.left_context_tokens, 0.0  # type: ignore[return-value]
-        return context.all_tokens, context.left_context_tokens  # type: ignore[return-value]
+    def block(self, context: Context, biases: Collection[Bias]) -> Block:
+        """Inputs of the layer's attention, with ``biases`` of its projections."""
+        cached = self.left_context == "cached"
+        return Block(
+            width=float(self.width),
+            heads=float(self.heads),
+            inner_width=self.inner_width,
+            tokens=context.all_tokens if cached else context.all_tokens + context.left_context_tokens,
+            chunk_tokens=context.chunk_tokens,
+            cached_tokens=context.left_context_tokens if cached else 0.0,
+            memory_tokens=context.memory_bank_tokens,
+            query_bias="query" in biases,
+            key_bias="key" in biases,
+            value_bias="value" in biases,
+            output_bias="output" in biases,
+            cache=self.cache,
+            positions=self.positions,
+            position_span=self.position_span,
+        )
