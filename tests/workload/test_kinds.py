@@ -17,6 +17,7 @@ from foldsim.workload import kinds
 from foldsim.workload.kinds import kind_name, with_entry_points
 from foldsim.workload.layers import LAYER_KINDS, Layer
 from foldsim.workload.layers.basic import Add, Linear
+from foldsim.workload.workload import load_workload, workload_findings
 
 PLUGIN = '''\
 from collections.abc import Iterator
@@ -177,3 +178,11 @@ def test_a_broken_package_is_reported_without_a_traceback(tmp_path):
     assert "acme-layers: entry point 'doubling' (acme_layers:Tripling) of foldsim.layer_kinds cannot be" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert ran.returncode == 2
+
+
+def test_a_warning_of_a_layer_stays_a_warning():
+    """FAVOR has no relative positions: that the layer asks for them is worth a warning, not a refusal."""
+    changed = load_workload("fastconformer-medium-rnnt").with_attention("favor")
+    _, findings = workload_findings(changed.document)
+    assert findings
+    assert {finding.severity for finding in findings} == {"warning"}
