@@ -63,7 +63,7 @@ GROUP_TITLES = {
     "energy": "Energy",
     "power": "Power",
     "saving": "Saving against the plain design (unfolded, not compressed)",
-    "validation": "Predictions beside published numbers, in `foldsim validate -o`",
+    "validation": "Predictions compared with published numbers, in `foldsim validate -o`",
     "tipping": "Tipping points, in `foldsim tipping-point -o`",
 }
 
