@@ -74,8 +74,8 @@ operating point, chunk and what was measured, under which conditions, and the so
 What all targets of a file share is under `defaults`. `sets` changes numbers as `--set` does, `components` and
 `per` pick what was timed, `mode: busy` leaves sleep out, `excludes` leaves out memories that the meter does not see,
 `against` with `form: ratio` or `saving` compares two designs. A model or chip that is not shipped may be in the folder
-of the group's file, in `validation/workloads/` or `validation/hw_profiles/`. If a constant of the profile was fitted on a
-number, say so under `fitted`; what `foldsim profile calibrate` recorded is known. A measurement that cannot be
+of the group's file, in `validation/workloads/` or `validation/hw_profiles/`. If a constant of the profile was fitted
+on a number, say so under `fitted`; what `foldsim profile calibrate` recorded is known. A measurement that cannot be
 predicted goes under `omitted` with the reason. Try it with `foldsim validate --group FILE.yaml`; errors are
 reported with line and column.
 
