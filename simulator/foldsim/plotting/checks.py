@@ -52,9 +52,14 @@ def problem_of(results: Results, kind: PlotKind) -> str | None:
     try:
         for name in (*common, *kind.needs, "realtime", "fits"):
             column_problem(results, name)
-        return None if kind.by in _COMMANDS else _designs_problem(results, kind) or _panels_problem(results, kind)
+        if kind.by in _COMMANDS:
+            return None
+        problem = _designs_problem(results, kind)
+        if not problem:
+            _check_panels(results, kind)
     except PlotError as error:
         return f"{kind.name}: {error}"
+    return problem
 
 
 def _level_problem(results: Results, kind: PlotKind) -> str | None:
@@ -78,7 +83,7 @@ def _columns_problem(results: Results, kind: PlotKind, names: Sequence[str]) -> 
     return f"{kind.name} needs the {what}, which these rows lack. Make them with: {command}"
 
 
-def _panels_problem(results: Results, kind: PlotKind) -> None:
+def _check_panels(results: Results, kind: PlotKind) -> None:
     """Raise :class:`PlotError` for rows that cannot be arranged as the figure will arrange them."""
     rows = results if kind.by else designs(results)
     if kind.many:

@@ -133,12 +133,13 @@ def _draw_savings(axes: Axes, panel: Panel, series: Series, banded: bool) -> lis
     label = style.safe(f"memory, {series.label}")
     axes.plot(x, memory, ":", label=label, markersize=14, zorder=2, **look)
     if banded:
-        axes.fill_between(x, *band, color=look["color"], alpha=0.15, linewidth=0, zorder=1)
-        for end, name in zip(band, ("low", "high"), strict=True):
+        low, high = band
+        axes.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0, zorder=1)
+        for end, name in ((low, "low"), (high, "high")):
             label = style.safe(f"{name}, {series.label}")
             axes.plot(x, end, alpha=0.4, linewidth=0.4, zorder=1, label=label, **look)
         if len(x) == 1:
-            axes.vlines(x, *band, color=look["color"], alpha=0.5, linewidth=1.0, zorder=1)
+            axes.vlines(x, low, high, color=look["color"], alpha=0.5, linewidth=1.0, zorder=1)
     return [power, memory, *band]
 
 
