@@ -17,6 +17,7 @@ MS_PER_S: Final = 1.0e3
 US_PER_S: Final = 1.0e6
 HZ_PER_MHZ: Final = 1.0e6
 BYTES_PER_GB: Final = 1.0e9  # decimal, as memory bandwidths are quoted
+BYTES_PER_KB: Final = 1.0e3
 BYTES_PER_KIB: Final = 1024
 BYTES_PER_MIB: Final = 1024**2
 BYTES_PER_MB: Final = 1.0e6

@@ -1,4 +1,4 @@
-"""Figures of terms, levels and tensors: what they show is what the rows say."""
+"""Figures of terms, levels and tensors show the values of the rows."""
 
 from __future__ import annotations
 

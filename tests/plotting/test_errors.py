@@ -1,4 +1,4 @@
-"""What cannot be drawn is refused with what is missing and the command that makes it."""
+"""Refused figures: the message names what is missing and the command that creates it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def without(rows, *names):
 
 
 def test_unknown_kind(totals):
-    assert refused(totals, "rofline").startswith(
-        "no kind of figure called 'rofline'; did you mean 'roofline'? (kinds: power-vs-chunk, "
-    )
+    message = refused(totals, "rofline")
+    assert message.startswith("unknown kind 'rofline'; allowed: power-vs-chunk, ")
+    assert message.endswith("; did you mean 'roofline'?")
 
 
 def test_rows_of_another_level(totals, by_component):
@@ -74,8 +74,8 @@ def test_too_many_panels(make_rows):
     path = "profile.memory_levels.dram.read_pj_per_byte"
     rows = make_rows(profiles=["phone-npu"], sets=[(path, tuple(float(v) for v in range(40, 70)))])
     assert refused(rows, "power-vs-chunk") == (
-        f"power-vs-chunk: these rows hold 30 combinations of {path}, one panel each; at most 24 can be read. "
-        "Draw fewer of them, or the kind trade-off, which takes any number of --set values"
+        f"power-vs-chunk: these rows contain 30 combinations of {path}, one panel each; at most 24 panels are "
+        "drawn. Select fewer, or use the kind trade-off, which takes any number of --set values"
     )
     assert plot_kinds_for(rows) == ["trade-off"]
 
@@ -83,12 +83,12 @@ def test_too_many_panels(make_rows):
 @pytest.mark.parametrize("chunk", [0.0, -40.0, np.nan])
 def test_chunks_that_are_no_durations(totals, chunk):
     rows = Results({**totals.columns, "chunk_ms": np.full(len(totals), chunk)})
-    assert refused(rows, "latency-vs-chunk") == "latency-vs-chunk: the column chunk_ms must hold numbers above 0"
+    assert refused(rows, "latency-vs-chunk") == "latency-vs-chunk: the column chunk_ms must contain numbers above 0"
 
 
 def test_text_in_a_column_of_numbers(totals):
     rows = Results({**totals.columns, "latency_ms": np.array(["soon"] * len(totals), dtype=object)})
-    assert refused(rows, "latency-vs-chunk").startswith("latency-vs-chunk: the column latency_ms must hold numbers")
+    assert refused(rows, "latency-vs-chunk").startswith("latency-vs-chunk: the column latency_ms must contain numbers")
     assert "latency-vs-chunk" not in plot_kinds_for(rows)
 
 
@@ -116,7 +116,7 @@ def test_parts_of_designs_are_no_designs(by_term, by_level, by_tensor, validatio
         (by_term, "one energy term each"),
         (by_level, "one op at one memory level each"),
         (by_tensor, "one group of tensors in one memory level each"),
-        (validation, "predictions beside published numbers"),
+        (validation, "predictions against published values"),
     ):
         assert f"needs rows of whole designs; these rows are {shown}" in refused(rows, "power-vs-chunk")
         assert f"these rows are {shown}" in refused(rows, "top-ops")
@@ -124,11 +124,11 @@ def test_parts_of_designs_are_no_designs(by_term, by_level, by_tensor, validatio
 
 def test_what_compares_needs_something_to_compare(totals, by_left, by_term):
     assert refused(totals, "saving-map").startswith(
-        "saving-map compares several values of left_context_tokens, and these rows have one. Make them with: "
+        "saving-map compares several values of left_context_tokens, but these rows have one. Make them with: "
     )
     folded = by_left.where(by_left["fold_factor"] > 1)
     message = refused(folded, "tipping-points")
-    assert message.startswith("tipping-points needs the unfolded designs too, and these rows are all folded.")
+    assert message.startswith("tipping-points needs the unfolded designs too, but these rows are all folded.")
     assert "--fold 1,2,4" in message
     assert "needs folded designs" in refused(by_term.where(by_term["fold_factor"] == 1), "power-waterfall")
     # A baseline at another chunk size does not help.
@@ -152,11 +152,11 @@ def test_command_replaces_the_option_that_it_sets(totals):
 def test_doubled_rows_are_refused(by_term, by_tensor):
     for rows, kind in ((by_term, "power-waterfall"), (by_tensor, "residency")):
         twice = Results({name: np.concatenate([v, v]) for name, v in rows.columns.items()})
-        assert "two rows stand for one design" in refused(twice, kind)
+        assert "two rows describe one design" in refused(twice, kind)
 
 
 def test_unknown_style(totals):
-    with pytest.raises(PlotError, match=r"no style called 'prnt'; did you mean 'print'\? \(styles: light, print\)"):
+    with pytest.raises(PlotError, match=r"unknown style 'prnt'; allowed: light, print; did you mean 'print'\?"):
         draw(totals, "power-vs-chunk", "prnt")
 
 

@@ -1,4 +1,4 @@
-"""What figures show is what the rows say."""
+"""Figures show the values of the rows."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_memory_by_content_and_by_place(totals):
         for profile in ("phone-npu", "gap9"):
             one = row(totals, profile, factor, 160.0)
             place = {found.get_label(): found[0] for found in right.containers}
-            inside, outside = place[f"on chip, {profile}, {label}"], place[f"elsewhere, {profile}, {label}"]
+            inside, outside = place[f"on chip, {profile}, {label}"], place[f"off chip, {profile}, {label}"]
             assert inside.get_width() == pytest.approx(one["onchip_bytes"][0] / 1e6)
             assert outside.get_x() + outside.get_width() == pytest.approx(one["memory_bytes"][0] / 1e6)
     assert [t.get_text().split()[0] for t in right.texts] == ["87", "72", "×", "×"]

@@ -1,4 +1,4 @@
-"""Figures as files: stable bytes, hostile names, no matplotlib unless something is drawn."""
+"""Figures as files: reproducible bytes, hostile names, matplotlib imported only to draw."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = (
 )
 
 
-# Columns that may hold any name; where a row is told by one of the second line, its names stay different.
+# Columns that may contain any name; those of IDENTIFYING identify rows, so their values stay distinct.
 NAMED = (
     "workload",
     "profile",
@@ -47,7 +47,7 @@ NAMED = (
     "group",
     "target",
 )
-TELLING = ("term", "tensors", "level", "policy", "profile.policy", "target")
+IDENTIFYING = ("term", "tensors", "level", "policy", "profile.policy", "target")
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +57,10 @@ def hostile(rows_for):
     def rename(kind, name):
         rows = rows_for(kind)
         columns = dict(rows.columns)
-        for key in (*NAMED, *TELLING):
+        for key in (*NAMED, *IDENTIFYING):
             values = columns[key].tolist() if key in columns else []
             order = list(dict.fromkeys(values))
-            kept = [v if v == "system" else name + "!" * (order.index(v) if key in TELLING else 0) for v in values]
+            kept = [v if v == "system" else name + "!" * (order.index(v) if key in IDENTIFYING else 0) for v in values]
             if values:
                 columns[key] = np.array(kept, dtype=object)
         return Results(columns).where(rows["profile"] == "phone-npu")
@@ -133,7 +133,7 @@ def test_pictures_are_small_and_faithful(totals, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("style", STYLES)
 def test_nothing_is_cut_off(kind, style, rows_for):
-    """Every text lies within the figure (savings and names stand outside the axes)."""
+    """Every text is within the figure, including savings and names outside the axes."""
     figure = draw(rows_for(kind), kind, style)
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()
@@ -153,7 +153,7 @@ def test_nothing_is_cut_off(kind, style, rows_for):
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"trade-off"}))  # whose points may lie on each other
 @pytest.mark.parametrize("style", STYLES)
 def test_no_words_lie_on_each_other(kind, style, rows_for):
-    """Tick labels and notes of a panel keep apart: by no more than a fifth of their height do they share a place."""
+    """Tick labels and notes of a panel overlap by at most a fifth of their height."""
     figure = draw(rows_for(kind), kind, style)
     figure.draw_without_rendering()
     for axes in figure.axes:
@@ -169,7 +169,7 @@ def test_no_words_lie_on_each_other(kind, style, rows_for):
 
 def test_bad_paths_are_refused(totals, tmp_path):
     figure = draw(totals, "latency-vs-chunk")
-    with pytest.raises(PlotError, match=r"cannot tell the format of .*figures end in \.png, \.svg, \.pdf"):
+    with pytest.raises(PlotError, match=r"unknown format of .*; the name must end in \.png, \.svg, \.pdf"):
         save(figure, tmp_path / "figure.gif")
     with pytest.raises(PlotError, match="does not exist"):
         save(figure, tmp_path / "nowhere" / "figure.png")

@@ -72,7 +72,7 @@ def test_command_writes_both_and_in_print(totals, tmp_path):
         (["trade-off", "roofline"], "light", "p.csv", "takes the points of one kind"),
         (None, "light", "p.csv", "takes the points of one kind"),
         (["trade-off"], "dark", None, "--style 'dark' is not known; allowed: light, print"),
-        (["trade-off"], "light", "p.txt", "unknown format"),
+        (["trade-off"], "light", "p.txt", "unknown format of"),
     ],
 )
 def test_command_refuses(kinds, style, data, told, totals, tmp_path, capsys):

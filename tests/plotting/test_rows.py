@@ -1,4 +1,4 @@
-"""Rows arranged for figures: whole designs from parts, panels, series, chunk sizes."""
+"""Rows arranged for figures: whole designs summed from parts, panels, series, chunk sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from foldsim.plotting import PlotError
 from foldsim.plotting.rows import chosen_chunks, designs, flags, merged, numbers, panels, reference_chunk
-from foldsim.plotting.tradeoff import pareto, unbeaten
+from foldsim.plotting.tradeoff import pareto_front
 from foldsim.sweeps.columns import columns
 from foldsim.sweeps.results import Results
 
@@ -72,7 +72,7 @@ def test_every_set_value_is_a_panel_that_says_so(make_rows):
 
 def test_two_rows_for_one_design_are_refused(totals):
     twice = Results({name: np.concatenate([v, v]) for name, v in totals.columns.items()})
-    with pytest.raises(PlotError, match=r"two rows stand for one design .*phone-npu, baseline, chunk 40 ms"):
+    with pytest.raises(PlotError, match=r"two rows describe one design .*phone-npu, baseline, chunk 40 ms"):
         panels(twice)
 
 
@@ -83,10 +83,10 @@ def test_reference_chunk(totals):
 
 def test_values_that_are_no_numbers_or_verdicts_are_named(totals):
     broken = Results({**totals.columns, "power_mw": np.array(["much"] * len(totals), dtype=object)})
-    with pytest.raises(PlotError, match="power_mw must hold numbers, but it holds 'much'"):
+    with pytest.raises(PlotError, match="power_mw must contain numbers, but contains 'much'"):
         numbers(broken, "power_mw")
     broken = Results({**totals.columns, "fits": np.array(["maybe"] * len(totals), dtype=object)})
-    with pytest.raises(PlotError, match="fits must hold true or false, but it holds 'maybe'"):
+    with pytest.raises(PlotError, match="fits must contain true or false, but contains 'maybe'"):
         flags(broken, "fits")
 
 
@@ -106,16 +106,15 @@ def test_chosen_chunks_are_some_of_the_sizes_rising_and_few(sizes, limit):
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
 def test_pareto_front_against_all_pairs(points):
-    """By definition: a point is out if another is no worse in both and better in one."""
-    x, y = (np.array(values, dtype=float) for values in zip(*points, strict=True))
-    kept = {points[i] for i in pareto(x, y)}
-    beaten = {p for p in points for q in points if q[0] <= p[0] and q[1] <= p[1] and q != p}
-    assert kept == set(points) - beaten
+    """By definition: a point is dominated if another is no worse in both and better in one; ordered by the first."""
+    kept = [points[i] for i in pareto_front(np.array(points, dtype=float))]
+    dominated = {p for p in points for q in points if q[0] <= p[0] and q[1] <= p[1] and q != p}
+    assert kept == sorted(set(points) - dominated)
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 5)] * 3), min_size=1, max_size=30))
 def test_front_of_three_against_all_pairs(points):
     """By definition, as above; of equal points one is kept."""
-    kept = [points[i] for i in unbeaten(np.array(points, dtype=float))]
-    beaten = {p for p in points for q in points if all(b <= a for a, b in zip(p, q, strict=True)) and q != p}
-    assert sorted(kept) == sorted(set(points) - beaten)
+    kept = [points[i] for i in pareto_front(np.array(points, dtype=float))]
+    dominated = {p for p in points for q in points if all(b <= a for a, b in zip(p, q, strict=True)) and q != p}
+    assert kept == sorted(set(points) - dominated)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 
@@ -9,7 +11,6 @@ import numpy as np
 import pytest
 
 from foldsim.hardware.profile import load_profile
-from foldsim.report.page import unpacked
 from foldsim.sweeps.engine import run
 from foldsim.sweeps.provenance import provenance
 from foldsim.sweeps.results import Results
@@ -100,6 +101,22 @@ def part_of():
 
 
 @pytest.fixture(scope="session")
-def data_of(part_of):
-    """The rows that a page holds, packed as the page's script finds them."""
-    return lambda page: json.loads(unpacked(part_of(page, "rows")))
+def unpacked():
+    """A data element unpacked, as the script of the page does."""
+    return lambda text: gzip.decompress(base64.b64decode(text))
+
+
+@pytest.fixture(scope="session")
+def data_of(part_of, unpacked):
+    """Values of the rows in a page by column, decoded as the script of the page does."""
+
+    def value_lists(page):
+        plain = {}
+        for name, column in json.loads(unpacked(part_of(page, "rows")))["columns"].items():
+            if column["kind"] == "text":
+                plain[name] = [column["texts"][code] for code in column["codes"]]
+            else:
+                plain[name] = [bool(v) for v in column["values"]] if column["kind"] == "flag" else column["values"]
+        return plain
+
+    return value_lists

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from foldsim.report import ReportError, render_report, write_report
-from foldsim.report.data import decode, design_axes, rounded
-from foldsim.report.page import json_for_html, unpacked
+from foldsim.report.data import design_axes, rounded
+from foldsim.report.page import json_for_html
 from foldsim.sweeps.columns import columns
 from foldsim.sweeps.results import Results, read_results, write_results
 
@@ -50,7 +50,7 @@ def test_embedded_rows_equal_the_result_file(totals, tmp_path, data_of):
     write_results(totals, tmp_path / "rows.csv")
     results = read_results(tmp_path / "rows.csv")
     write_report(results, tmp_path / "report.html")
-    held = decode(data_of((tmp_path / "report.html").read_text(encoding="utf-8")))
+    held = data_of((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert list(held) == list(results.columns)
     for name, values in results.columns.items():
         if values.dtype.kind == "f":
@@ -85,7 +85,7 @@ def test_equal_results_give_equal_pages(totals, page):
     assert render_report(totals) == page
 
 
-def test_plotly_is_the_packages_own(page, part_of):
+def test_plotly_is_the_packages_own(page, part_of, unpacked):
     from plotly.offline import get_plotlyjs
 
     assert unpacked(part_of(page, "plotly")).decode() == get_plotlyjs()
@@ -121,7 +121,7 @@ def test_hostile_names_add_no_markup(hostile_name, totals, renamed, page, data_o
     results = renamed(totals, hostile_name)
     hostile = render_report(results)
     assert shape_of(hostile).tags == shape_of(page).tags
-    assert decode(data_of(hostile))["workload"] == results["workload"].tolist()
+    assert data_of(hostile)["workload"] == results["workload"].tolist()
 
 
 def test_json_in_html_has_nothing_that_html_reads(hostile_name):
@@ -149,7 +149,7 @@ def test_joined_sweeps_are_told_apart_by_what_differs(totals):
 
 def test_two_rows_for_one_design_are_refused(totals):
     twice = Results({name: np.concatenate([values, values[:1]]) for name, values in totals.columns.items()})
-    with pytest.raises(ReportError, match=r"2 rows stand for one design \(workload emformer-rnnt-base, .*chunk_ms 40"):
+    with pytest.raises(ReportError, match=r"2 rows describe one design \(workload emformer-rnnt-base, .*chunk_ms 40"):
         render_report(twice)
 
 
@@ -230,7 +230,7 @@ def test_without_plotly_it_says_what_to_install(totals, monkeypatch, tmp_path):
 
 
 def test_bad_paths_are_refused(totals, tmp_path):
-    with pytest.raises(ReportError, match=r"end it in \.html"):
+    with pytest.raises(ReportError, match=r"must end in \.html"):
         write_report(totals, tmp_path / "report.txt")
     with pytest.raises(ReportError, match="does not exist"):
         write_report(totals, tmp_path / "nowhere" / "report.html")

@@ -2,7 +2,7 @@
 
 >>> from foldsim.plotting import KINDS
 >>> KINDS["latency-vs-chunk"].question
-'How long does the work of a chunk take, and is it done before the next chunk is complete?'
+'How long does the work of a chunk take, and does it end before the next chunk is complete?'
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foldsim.errors import nearest
 from foldsim.plotting.canvas import lay_out
 from foldsim.plotting.checks import problem_of
 from foldsim.plotting.kinds import KINDS, PlotKind
@@ -34,7 +35,7 @@ __all__ = [
     "save",
 ]
 
-# What files say about themselves: no dates and no versions, so that equal figures are equal bytes.
+# Metadata of files: no dates and no versions, so that equal figures give equal bytes.
 _METADATA: dict[str, dict[str, str | None]] = {
     ".png": {"Software": "foldsim"},
     ".svg": {"Date": None, "Creator": "foldsim"},
@@ -48,19 +49,19 @@ def draw(results: Results | pd.DataFrame, kind: str, style: StyleName = "light")
 
     Parameters
     ----------
-    results : rows of a sweep, or the DataFrame that ``foldsim.sweep`` returns. Kinds that need whole designs also take
-        rows made with ``--by``: they are added up.
+    results : rows of a sweep, or the DataFrame of ``foldsim.sweep``. For kinds that need whole designs, rows made with
+        ``--by component`` or ``--by op`` are summed.
     kind : one of :data:`KINDS`.
     style : ``light`` for screens, ``print`` for a greyscale column of 3.5 in.
 
     Raises
     ------
     PlotError
-        If there is no such kind or style, or the rows lack what it needs; says what, and the command that makes it.
+        If the kind or style does not exist, or the rows are not sufficient; names the command that creates them.
     """
     rows = as_results(results)
     if kind not in KINDS:
-        raise PlotError(_unknown("kind of figure", kind, list(KINDS)))
+        raise PlotError(_unknown("kind", kind, list(KINDS)))
     if style not in STYLES:
         raise PlotError(_unknown("style", style, list(STYLES)))
     problem = problem_of(rows, KINDS[kind])
@@ -72,12 +73,10 @@ def draw(results: Results | pd.DataFrame, kind: str, style: StyleName = "light")
     return figure
 
 
-def _unknown(what: str, name: str, known: list[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"no {what} called {name!r}{hint} ({what.split()[0]}s: {', '.join(known)})"
+def _unknown(what: str, name: str, allowed: list[str]) -> str:
+    close = nearest(name, allowed)
+    hint = f"; did you mean {close!r}?" if close else ""
+    return f"unknown {what} {name!r}; allowed: {', '.join(allowed)}{hint}"
 
 
 def plot_kinds_for(results: Results | pd.DataFrame) -> list[str]:
@@ -87,30 +86,30 @@ def plot_kinds_for(results: Results | pd.DataFrame) -> list[str]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure; the suffix (.png, .svg or .pdf) picks the format. Equal figures give equal bytes.
+    """Write a figure in the format of the suffix (.png, .svg or .pdf). Equal figures give equal bytes.
 
     Raises
     ------
     PlotError
-        If the suffix is another or the folder does not exist.
+        If the suffix is not supported or the folder does not exist.
     """
     import io
     import warnings
 
     suffix = path.suffix.lower()
     if suffix not in _METADATA:
-        raise PlotError(f"cannot tell the format of {str(path)!r}; figures end in {', '.join(FIGURE_SUFFIXES)}")
+        raise PlotError(f"unknown format of {str(path)!r}; the name must end in {', '.join(FIGURE_SUFFIXES)}")
     if not path.parent.is_dir():
         raise PlotError(f"the folder {str(path.parent)!r} of {path.name!r} does not exist")
     data = io.BytesIO()
     with styled(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # names in scripts the font lacks: boxes will do
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as boxes
         figure.savefig(data, format=suffix[1:], metadata=_METADATA[suffix])
     write_atomically(path, _with_palette(data.getvalue()) if suffix == ".png" else data.getvalue())
 
 
 def _with_palette(png: bytes) -> bytes:
-    """The same picture in 256 colours, which is a third of the size and looks the same."""
+    """The same picture in a palette of 256 colours, a third of the size."""
     import io
 
     from PIL import Image, PngImagePlugin

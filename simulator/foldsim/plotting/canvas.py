@@ -1,4 +1,4 @@
-"""Figures of a grid of panels: axes, titles, chunk axes, marks and legends."""
+"""Grids of panels: axes, titles, chunk axes, notes, marks and legends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foldsim.plotting import style
-from foldsim.plotting.rows import BoolArray, FloatArray, Panel, Series, chosen_chunks, clean, flags
+from foldsim.plotting.rows import BoolArray, FloatArray, Panel, Series, all_series, chosen_chunks, clean, flags
 from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
 
 Entry = tuple["Artist", str]  # legend handle and its text
 
 MAX_CHUNK_TICKS = 8
 LINE_IN = 0.175  # height of a line of a title or legend
-PRINT_HEIGHT_RATIO = 0.82  # panels in print are that much lower
+PRINT_HEIGHT_RATIO = 0.82  # of panels in the print style
 STRIP_RATIO = 0.42  # height of a strip below its panel
 
 
@@ -46,25 +47,25 @@ def grid(
     figure = Figure(figsize=size)
     FigureCanvasAgg(figure)
     cells = figure.add_gridspec(height, width)
-    found: list[Axes] = []
+    every: list[Axes] = []
     for i in range(count):
-        shared = found[0] if share_y and found else None
+        shared = every[0] if share_y and every else None
         axes = figure.add_subplot(cells[i // width, i % width], sharey=shared)
         axes.grid(axis="y")
         _ticks(axes)
-        found.append(axes)
+        every.append(axes)
     figure.suptitle(head, x=0.008, ha="left")
-    return figure, found
+    return figure, every
 
 
 def columns_for(count: int) -> int:
-    """Panels side by side, so that the ``count`` panels of a profile stand in one row if they can."""
+    """Panels per row: the ``count`` panels of a profile share a row if they fit."""
     return count if 1 < count <= style.MAX_COLUMNS else style.MAX_COLUMNS
 
 
 def strips_below(figure: Figure, every: Sequence[Axes]) -> list[Axes]:
-    """A lower strip under every panel, with the panel's horizontal axis."""
-    found = []
+    """A strip below every panel that shares its horizontal axis."""
+    strips = []
     for axes in every:
         cell = axes.get_subplotspec()
         assert cell is not None
@@ -74,18 +75,18 @@ def strips_below(figure: Figure, every: Sequence[Axes]) -> list[Axes]:
         strip.grid(axis="y")
         _ticks(strip)
         axes.tick_params(axis="x", which="both", labelbottom=False)
-        found.append(strip)
-    return found
+        strips.append(strip)
+    return strips
 
 
 def _ticks(axes: Axes) -> None:
-    # Set here, and not only in the style sheet, because ticks are made when the figure is saved.
+    # Not in the style sheet alone: ticks are created when the figure is saved, outside the style's context.
     size = 6.5 if style.printing() else 7.5
     axes.tick_params(which="both", length=3, width=0.6, labelsize=size, color=style.GREY, labelcolor="#333333")
 
 
 def lay_out(figure: Figure) -> None:
-    """Place everything, once; a layout engine left in the figure would draw it twice whenever it is saved."""
+    """Lay the figure out once; a layout engine that stays attached would draw it twice at every save."""
     import warnings
 
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -97,25 +98,25 @@ def lay_out(figure: Figure) -> None:
 
 
 def heading(title: str, panels: Sequence[Panel]) -> str:
-    """Title of a figure: it names the workload where there is only one."""
+    """Title of a figure, with the workload if all panels share one."""
     workloads = list(dict.fromkeys(panel.workload for panel in panels))
     return f"{title}: {workloads[0]}" if len(workloads) == 1 else title
 
 
 def set_panel_title(axes: Axes, panel: Panel, panels: Sequence[Panel], pad: float = 5.0, room: int = 14) -> None:
-    """Title of a panel: profile, workload where they differ, what else tells it from its neighbours, and a warning.
+    """Title of a panel: profile, workload if several, other details, and a warning if nothing fits.
 
     Parameters
     ----------
-    room : characters of the last line beside which the warning still has room.
+    room : longest last line, in characters, that leaves space for the warning next to it.
     """
     parts = [panel.profile]
     if len({p.workload for p in panels}) > 1:
         parts.append(panel.workload)
     lines = [style.wrapped(part, 38, 2) for part in (*parts, *panel.details)]
     axes.set_label(clean(", ".join((*parts, *panel.details))))
-    homeless = homeless_points(panel.rows)
-    warning = "× does not fit its memory" if len(homeless) and homeless.all() else ""
+    unfit = unfit_points(panel.rows)
+    warning = "× does not fit its memory" if len(unfit) and unfit.all() else ""
     if warning and len(lines[-1]) > room:
         lines.append(warning)
         warning = ""
@@ -127,7 +128,7 @@ def set_panel_title(axes: Axes, panel: Panel, panels: Sequence[Panel], pad: floa
 
 
 def chunk_axis(axes: Axes, sizes: Sequence[float]) -> list[float]:
-    """Logarithmic chunk axis whose ticks are actual chunk sizes; returns the ticks."""
+    """Logarithmic axis with ticks at swept chunk sizes; returns the ticks [ms]."""
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
     ticks = chosen_chunks(sizes, MAX_CHUNK_TICKS)
@@ -142,7 +143,7 @@ def chunk_axis(axes: Axes, sizes: Sequence[float]) -> list[float]:
 
 
 def level_axis(axis: Axis, values: Iterable[FloatArray], least_ratio: float = 2.5, few: bool = False) -> bool:
-    """Logarithmic axis with plain numbers if the values span enough, else linear from zero; True if logarithmic.
+    """Logarithmic axis with plain numbers if the values span ``least_ratio``, else linear from 0; True if logarithmic.
 
     Parameters
     ----------
@@ -176,7 +177,7 @@ def level_axis(axis: Axis, values: Iterable[FloatArray], least_ratio: float = 2.
 
 
 def _few_ticks(low: float, high: float) -> list[float]:
-    """Two to four round numbers of a logarithmic axis: decades, else 1-2-5, each thinned."""
+    """Two to four round numbers on a logarithmic axis: decades, else 1-2-5."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)):
         ticks = [
@@ -188,58 +189,90 @@ def _few_ticks(low: float, high: float) -> list[float]:
 
 
 def draw_series(axes: Axes, panel: Panel, series: Series, x: FloatArray, y: FloatArray, line: Any = None) -> None:
-    """A line with the series' look; hollow where the design is not real-time, × where it does not fit.
+    """A line in the series' style; hollow points are not in real time, × does not fit.
 
-    Where no design of the panel fits, the panel's title says so instead.
+    If no design of the panel fits, the panel's title says so instead.
     """
     look: dict[str, Any] = {"color": style.series_colour(series.index), "marker": style.series_marker(series.index)}
     look["markersize"] = (4.5 if len(x) <= 12 else 3.0) * (0.8 if style.printing() else 1.0)
     line = style.series_line(series.index) if line is None else line
     axes.plot(x, y, linestyle=line, label=style.safe(series.label), zorder=3, **look)
-    late, homeless = late_points(series.rows), homeless_points(series.rows)
+    late, unfit = late_points(series.rows), unfit_points(series.rows)
     if late.any():
         axes.plot(x[late], y[late], linestyle="none", markerfacecolor="white", zorder=4, **look)
-    if homeless.any() and not homeless_points(panel.rows).all():
+    if unfit.any() and not unfit_points(panel.rows).all():
         cross: dict[str, Any] = {"marker": "x", "markersize": 7, "color": style.colour(style.VERMILLION)}
-        axes.plot(x[homeless], y[homeless], linestyle="none", zorder=5, **cross)
+        axes.plot(x[unfit], y[unfit], linestyle="none", zorder=5, **cross)
 
 
 def late_points(rows: Results) -> BoolArray:
-    """Which designs are not real-time."""
-    return ~flags(rows, "realtime") if "realtime" in rows.columns else np.zeros(len(rows), dtype=np.bool_)
+    """Mask of designs that are not in real time."""
+    return _negated(rows, "realtime")
 
 
-def homeless_points(rows: Results) -> BoolArray:
-    """Which designs do not fit their memory."""
-    return ~flags(rows, "fits") if "fits" in rows.columns else np.zeros(len(rows), dtype=np.bool_)
+def unfit_points(rows: Results) -> BoolArray:
+    """Mask of designs that do not fit in memory."""
+    return _negated(rows, "fits")
+
+
+def _negated(rows: Results, name: str) -> BoolArray:
+    return ~flags(rows, name) if name in rows.columns else np.zeros(len(rows), dtype=np.bool_)
 
 
 def series_entries(panels: Sequence[Panel], joined: bool = True) -> list[Entry]:
-    """Legend entries of every folding in the figure."""
+    """One legend entry per folding."""
     from matplotlib.lines import Line2D
 
-    every = {s.index: s for panel in panels for s in panel.series}
-    found: list[Entry] = []
-    for i in sorted(every):
+    entries: list[Entry] = []
+    for series in all_series(panels):
+        i = series.index
         look: dict[str, Any] = {"color": style.series_colour(i), "marker": style.series_marker(i)}
         handle = Line2D([], [], linestyle=style.series_line(i) if joined else "none", **look)
-        found.append((handle, style.wrapped(every[i].label, 40)))
-    return found
+        entries.append((handle, style.wrapped(series.label, 40)))
+    return entries
+
+
+def text_entry(text: str) -> Entry:
+    """Legend entry without a symbol."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], linestyle="none"), text
 
 
 def mark_entries(panels: Sequence[Panel], realtime: str = "hollow: not in real time") -> list[Entry]:
-    """Legend entries that explain the marks, as far as they occur."""
+    """Legend entries for the marks that occur."""
     from matplotlib.lines import Line2D
 
     entries: list[Entry] = []
     if any(late_points(panel.rows).any() for panel in panels):
         hollow = Line2D([], [], linestyle="none", marker="o", markerfacecolor="white", color=style.GREY)
         entries.append((hollow, realtime))
-    partly = [homeless_points(panel.rows) for panel in panels]
+    partly = [unfit_points(panel.rows) for panel in panels]
     if any(p.any() and not p.all() for p in partly):
         cross = Line2D([], [], linestyle="none", marker="x", markersize=7, color=style.colour(style.VERMILLION))
-        entries.append((cross, "does not fit the memory"))
+        entries.append((cross, "does not fit in memory"))
     return entries
+
+
+def note(axes: Axes, text: str, at: tuple[Any, Any], offset: tuple[float, float], **look: Any) -> Annotation:
+    """Write small text at a point of the axes, shifted by ``offset`` [points]."""
+    return axes.annotate(text, at, offset, textcoords="offset points", **{"fontsize": 6, **look})
+
+
+def halo(colour: str = "white") -> list[Any]:
+    """Path effects that keep text readable over lines."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2, foreground=colour)]
+
+
+def category_rows(axes: Axes, names: Sequence[str]) -> None:
+    """One named row per category, the first on top, with vertical grid lines only."""
+    axes.set_yticks(range(len(names)), names, fontsize=6.5)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
 
 
 def legend(figure: Figure, entries: Sequence[Entry]) -> None:
@@ -259,7 +292,7 @@ def legend(figure: Figure, entries: Sequence[Entry]) -> None:
 
 
 def _legend_width_in(entries: Sequence[Entry], columns: int) -> float:
-    """About how wide a legend of that many columns is: entries fill one column after the other."""
+    """Approximate width of a legend with that many columns, which entries fill one after the other."""
     lengths = [max(len(line) for line in text.split("\n")) for _, text in entries]
     rows, longer = divmod(len(lengths), columns)
     total, at = 0.2, 0

@@ -1,6 +1,8 @@
-"""Whether a kind of figure can be drawn from some rows, and the command that makes what it needs."""
+"""Checks whether a kind of figure can be drawn from given rows, with the command that creates the rows it needs."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,69 +34,85 @@ _SHOWN: dict[Level, str] = {
     "term": "one energy term each",
     "level": "one op at one memory level each",
     "tensor": "one group of tensors in one memory level each",
-    "validation": "predictions beside published numbers",
+    "validation": "predictions against published values",
     "tipping": "tipping points",
 }
-# Rows of other commands than foldsim sweep, and the command.
+# Commands other than foldsim sweep, by the level of their rows.
 _COMMANDS: dict[Level | None, str] = {"validation": "foldsim validate", "tipping": "foldsim tipping-point"}
 
 
 def problem_of(results: Results, kind: PlotKind) -> str | None:
-    """Why a kind cannot be drawn from these rows, and the command that makes what it needs; None if it can."""
+    """Why a kind cannot be drawn from these rows, and the command that creates suitable ones; None if it can."""
     if not len(results):
         return f"{kind.name}: there are no rows to draw"
-    level = level_of(results)
-    if level not in _ENOUGH.get(kind.by, (kind.by,)):
-        needed = {None: "rows of whole designs", **{by: f"the rows of {name}" for by, name in _COMMANDS.items()}}
-        wanted = needed.get(kind.by, f"rows made with --by {kind.by}")
-        made = command_for(results, kind.by, **({"sets": kind.varied[1]} if kind.varied else {}))
-        return f"{kind.name} needs {wanted}; these rows are {_SHOWN[level]}. Make them with: {made}"
     common = () if kind.by in _COMMANDS else _DESIGN
-    missing = missing_columns(results, (*common, *kind.needs))
-    if missing:
-        what = f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
-        made = command_for(results, kind.by)
-        return f"{kind.name} needs the {what}, which these rows lack. Make them with: {made}"
+    problem = _level_problem(results, kind) or _columns_problem(results, kind, (*common, *kind.needs))
+    if problem:
+        return problem
     try:
         for name in (*common, *kind.needs, "realtime", "fits"):
             column_problem(results, name)
         if kind.by in _COMMANDS:
             return None
-        if not (numbers(results, "chunk_ms") > 0).all():
-            return f"{kind.name}: the column chunk_ms must hold numbers above 0"
-        lack = _designs_problem(results, kind)
-        if lack:
-            return lack
-        # The sums and series of the figure itself; what is wrong with them is found here, before anything is drawn.
-        rows = results if kind.by else designs(results)
-        if kind.many:
-            merged(rows)
-        else:
-            panels(rows, kind.by or "total", kind.over)
+        problem = _designs_problem(results, kind)
+        if not problem:
+            _check_panels(results, kind)
     except PlotError as error:
         return f"{kind.name}: {error}"
-    return None
+    return problem
+
+
+def _level_problem(results: Results, kind: PlotKind) -> str | None:
+    """Rows of a ``--by`` level that the kind does not use."""
+    level = level_of(results)
+    if level in _ENOUGH.get(kind.by, (kind.by,)):
+        return None
+    needed = {None: "rows of whole designs", **{by: f"the rows of {name}" for by, name in _COMMANDS.items()}}
+    wanted = needed.get(kind.by, f"rows made with --by {kind.by}")
+    command = command_for(results, kind.by, **({"sets": kind.varied[1]} if kind.varied else {}))
+    return f"{kind.name} needs {wanted}; these rows are {_SHOWN[level]}. Make them with: {command}"
+
+
+def _columns_problem(results: Results, kind: PlotKind, names: Sequence[str]) -> str | None:
+    """Missing columns."""
+    missing = missing_columns(results, names)
+    if not missing:
+        return None
+    what = f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+    command = command_for(results, kind.by)
+    return f"{kind.name} needs the {what}, which these rows lack. Make them with: {command}"
+
+
+def _check_panels(results: Results, kind: PlotKind) -> None:
+    """Raise :class:`PlotError` for rows that cannot be arranged as the figure will arrange them."""
+    rows = results if kind.by else designs(results)
+    if kind.many:
+        merged(rows)
+    else:
+        panels(rows, kind.by or "total", kind.over)
 
 
 def _designs_problem(results: Results, kind: PlotKind) -> str | None:
-    """Which designs the kind would compare and the rows lack."""
+    """Chunk sizes that are not durations, and designs to compare that are missing."""
+    if not (numbers(results, "chunk_ms") > 0).all():
+        return f"{kind.name}: the column chunk_ms must contain numbers above 0"
     factors = numbers(results, "fold_factor")
     if kind.folded and not (factors > 1).any():
-        made = command_for(results, kind.by, fold="1,2")
-        return f"{kind.name} needs folded designs, and these rows are all unfolded. Make them with: {made}"
+        command = command_for(results, kind.by, fold="1,2")
+        return f"{kind.name} needs folded designs, but these rows are all unfolded. Make them with: {command}"
     if kind.paired and not (factors == 1).any():
         asked = ",".join(f"{factor:g}" for factor in np.unique([1.0, *factors.tolist()]))
-        made = command_for(results, kind.by, fold=asked)
-        return f"{kind.name} needs the unfolded designs too, and these rows are all folded. Make them with: {made}"
+        command = command_for(results, kind.by, fold=asked)
+        return f"{kind.name} needs the unfolded designs too, but these rows are all folded. Make them with: {command}"
     if kind.varied and len(set(texts(results, kind.varied[0]))) < 2:
         name, values = kind.varied
-        made = command_for(results, kind.by, sets=values)
-        return f"{kind.name} compares several values of {name}, and these rows have one. Make them with: {made}"
+        command = command_for(results, kind.by, sets=values)
+        return f"{kind.name} compares several values of {name}, but these rows have one. Make them with: {command}"
     return None
 
 
 def command_for(results: Results, by: Level | None, **changed: str) -> str:
-    """A command that makes rows like these at another ``--by`` level, with some axes changed."""
+    """A command that creates rows like these at another ``--by`` level, with some axes changed."""
     if by in _COMMANDS:
         return f"{_COMMANDS[by]} -o results.csv"
     return command_of(results, by=by or "", **changed)

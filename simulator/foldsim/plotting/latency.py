@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 
 
 def latency_vs_chunk(results: Results) -> Figure:
-    """How long does the work of a chunk take, and is it done before the next chunk is complete?
-
-    Above the line latency = chunk a design falls behind. Below: the real-time factor, with its limit 1.
-    """
+    """The figure ``latency-vs-chunk``: latency with the limit latency = chunk; below, the real-time factor."""
     from matplotlib.lines import Line2D
 
     found = panels(designs(results))
@@ -45,16 +42,15 @@ def latency_vs_chunk(results: Results) -> Figure:
         set_panel_title(axes, panel, found)
         strip.set_label(axes.get_label())
     limit = Line2D([], [], **look)
-    legend(
-        figure, [*series_entries(found), (limit, "real-time limit: latency = chunk, factor = 1"), *mark_entries(found)]
-    )
+    entries = [*series_entries(found), (limit, "real-time limit: latency = chunk, factor = 1"), *mark_entries(found)]
+    legend(figure, entries)
     return figure
 
 
 def _latency(axes: Axes, panel: Panel, look: dict[str, Any]) -> None:
     sizes = chunk_sizes(panel.rows)
     chunk_axis(axes, sizes)
-    seen = [np.array([1.6 * sizes[0]])]  # the limit is in sight, however far the designs stay below it
+    seen = [np.array([1.6 * sizes[0]])]  # so that the limit is visible even if all designs are far below it
     for series in panel.series:
         x, y = numbers(series.rows, "chunk_ms"), numbers(series.rows, "latency_ms")
         draw_series(axes, panel, series, x, y)

@@ -17,12 +17,14 @@ from foldsim.plotting.canvas import (
     legend,
     level_axis,
     mark_entries,
+    note,
     series_entries,
     set_panel_title,
 )
 from foldsim.plotting.rows import (
     FloatArray,
     Panel,
+    Series,
     chunk_sizes,
     designs,
     missing_columns,
@@ -40,11 +42,7 @@ SAVING_BAND = ("power_saving_low_ratio", "power_saving_high_ratio")
 
 
 def power_vs_chunk(results: Results) -> Figure:
-    """What average power does each design draw at each chunk size, and how much does folding save?
-
-    One panel per profile: lines of the nominal power, a band from every coefficient at its low end to every coefficient
-    at its high end, the saving in numbers above. Logarithmic, so that equal ratios look equal.
-    """
+    """The figure ``power-vs-chunk``: nominal power with the band of the profile's ranges, savings written above."""
     from matplotlib.patches import Patch
 
     found = panels(designs(results))
@@ -58,7 +56,7 @@ def power_vs_chunk(results: Results) -> Figure:
             colour = style.series_colour(series.index)
             axes.fill_between(x, low, high, color=colour, alpha=0.22 / len(panel.series), linewidth=0, zorder=1)
             for end, name in ((low, "low"), (high, "high")):
-                # One chunk size makes no band, so its ends are bars.
+                # A band over a single chunk size is invisible, so its ends are bars.
                 look: dict[str, Any] = {"marker": "_" if len(x) == 1 else None, "markersize": 14, "alpha": 0.5}
                 label = style.safe(f"{name}, {series.label}")
                 axes.plot(x, end, color=colour, linewidth=0.6, zorder=1, label=label, **look)
@@ -75,7 +73,7 @@ def power_vs_chunk(results: Results) -> Figure:
 
 
 def _savings_above(axes: Axes, panel: Panel, ticks: Sequence[float]) -> int:
-    """Write the power saving of every folded series above its chunk sizes; returns the number of rows written."""
+    """Write the power savings of folded series above their chunk sizes; returns the number of rows written."""
     if "power_saving_ratio" not in panel.rows.columns:
         return 0
     folded = [series for series in panel.series if not series.is_baseline]
@@ -83,68 +81,32 @@ def _savings_above(axes: Axes, panel: Panel, ticks: Sequence[float]) -> int:
         colour = style.series_colour(series.index)
         look: dict[str, Any] = {"fontsize": 6.5, "color": colour, "va": "bottom", "annotation_clip": False}
         up = 3 + 8.5 * row
-        axes.annotate(
-            f"N = {series.short} saves",
-            (0, 1),
-            (-4, up),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            ha="right",
-            **look,
-        )
+        note(axes, f"N = {series.short} saves", (0, 1), (-4, up), xycoords="axes fraction", ha="right", **look)
         saving = dict(zip(numbers(series.rows, "chunk_ms"), numbers(series.rows, "power_saving_ratio"), strict=True))
         for tick in ticks:
             if np.isfinite(saving.get(tick, np.nan)):
-                axes.annotate(
-                    f"{saving[tick] * PERCENT_PER_UNIT:.0f} %".replace("-", "−"),
-                    (tick, 1),
-                    (0, up),
-                    xycoords=("data", "axes fraction"),
-                    textcoords="offset points",
-                    ha="center",
-                    **look,
-                )
+                text = f"{saving[tick] * PERCENT_PER_UNIT:.0f} %".replace("-", "−")
+                note(axes, text, (tick, 1), (0, up), xycoords=("data", "axes fraction"), ha="center", **look)
     return len(folded)
 
 
 def saving_vs_chunk(results: Results) -> Figure:
-    """What share of power and of memory does folding save, and at which chunk sizes is it worth it?
+    """The figure ``saving-vs-chunk``: savings of power (solid, with band) and memory (dotted) on one scale.
 
-    With compressed weights: what folding and compression save together, against the design that has neither.
-
-    Solid: power, with the band of savings that the profile's ranges allow. Dotted: memory. One vertical scale, so
-    that panels compare.
+    With compressed weights: savings of folding and compression together, against the design without either.
     """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    found = [without_baseline(panel) for panel in panels(designs(results))]
-    found = [panel for panel in found if panel.series]
-    what = "folding and compression save" if any(map(compressed, found)) else "folding saves"
-    figure, every = grid(len(found), heading(f"What {what} against chunk size", found), share_y=True)
+    found = [panel for panel in map(without_baseline, panels(designs(results))) if panel.series]
+    subject = "folding and compression" if any(map(compressed, found)) else "folding"
+    figure, every = grid(len(found), heading(f"Saving from {subject} against chunk size", found), share_y=True)
     banded = not missing_columns(results, SAVING_BAND)
     seen: list[FloatArray] = []
     for axes, panel in zip(every, found, strict=True):
         chunk_axis(axes, chunk_sizes(panel.rows))
         for series in panel.series:
-            x = numbers(series.rows, "chunk_ms")
-            power = numbers(series.rows, "power_saving_ratio") * PERCENT_PER_UNIT
-            memory = numbers(series.rows, "memory_saving_ratio") * PERCENT_PER_UNIT
-            draw_series(axes, panel, series, x, power, "-")
-            colour = style.series_colour(series.index)
-            bar = "_" if len(x) == 1 else None
-            name = style.safe(f"memory, {series.label}")
-            axes.plot(x, memory, ":", color=colour, label=name, marker=bar, markersize=14, zorder=2)
-            seen += [power, memory]
-            if banded:
-                low, high = (numbers(series.rows, n) * PERCENT_PER_UNIT for n in SAVING_BAND)
-                axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, zorder=1)
-                for end, name in ((low, "low"), (high, "high")):
-                    label = style.safe(f"{name}, {series.label}")
-                    axes.plot(x, end, color=colour, alpha=0.4, linewidth=0.4, marker=bar, zorder=1, label=label)
-                if len(x) == 1:
-                    axes.vlines(x, low, high, color=colour, alpha=0.5, linewidth=1.0, zorder=1)
-                seen += [low, high]
+            seen += _draw_savings(axes, panel, series, banded)
         axes.axhline(0, color=style.GREY, linewidth=0.8, zorder=1)
         axes.set_ylabel("Saving against the baseline [%]")
         set_panel_title(axes, panel, found)
@@ -154,18 +116,40 @@ def saving_vs_chunk(results: Results) -> Figure:
     solid, dotted = Line2D([], [], color=style.GREY), Line2D([], [], color=style.GREY, linestyle=":")
     entries: list[Entry] = [*series_entries(found, joined=False), (solid, "power"), (dotted, "memory")]
     if banded:
-        entries.append((Patch(facecolor=style.GREY, alpha=0.3), "all that the profile's ranges allow"))
+        entries.append((Patch(facecolor=style.GREY, alpha=0.3), "band: ranges of the profile's coefficients"))
     legend(figure, [*entries, *mark_entries(found)])
     return figure
 
 
+def _draw_savings(axes: Axes, panel: Panel, series: Series, banded: bool) -> list[FloatArray]:
+    """Savings of a series over chunk size; returns every value drawn [%]."""
+    x = numbers(series.rows, "chunk_ms")
+    power, memory, *band = (
+        numbers(series.rows, name) * PERCENT_PER_UNIT
+        for name in ("power_saving_ratio", "memory_saving_ratio", *(SAVING_BAND if banded else ()))
+    )
+    draw_series(axes, panel, series, x, power, "-")
+    look: dict[str, Any] = {"color": style.series_colour(series.index), "marker": "_" if len(x) == 1 else None}
+    label = style.safe(f"memory, {series.label}")
+    axes.plot(x, memory, ":", label=label, markersize=14, zorder=2, **look)
+    if banded:
+        low, high = band
+        axes.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0, zorder=1)
+        for end, name in ((low, "low"), (high, "high")):
+            label = style.safe(f"{name}, {series.label}")
+            axes.plot(x, end, alpha=0.4, linewidth=0.4, zorder=1, label=label, **look)
+        if len(x) == 1:
+            axes.vlines(x, low, high, color=look["color"], alpha=0.5, linewidth=1.0, zorder=1)
+    return [power, memory, *band]
+
+
 def compressed(panel: Panel) -> bool:
-    """Whether the panel's designs have compressed weights: then even the unfolded one saves something."""
+    """Whether the panel's designs have compressed weights, so that the unfolded one has savings too."""
     return "compression" in panel.rows.columns and str(panel.rows["compression"][0]) != "none"
 
 
 def without_baseline(panel: Panel) -> Panel:
-    """The panel without what its savings are measured against: the design neither folded nor compressed."""
+    """The panel without the reference of its savings, the design neither folded nor compressed."""
     if compressed(panel):
         return panel
     series = tuple(s for s in panel.series if not s.is_baseline)

@@ -1,4 +1,4 @@
-"""Figures over chunk size and left context: the saving, and where it ends."""
+"""Figures over chunk size and left context: the saving and its break-even."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from foldsim.plotting.canvas import (
     chunk_axis,
     columns_for,
     grid,
+    halo,
     heading,
     legend,
+    note,
     series_entries,
     set_panel_title,
+    text_entry,
 )
 from foldsim.plotting.kinds import LEFT_CONTEXT
-from foldsim.plotting.rows import FloatArray, Series, chunk_sizes, designs, numbers, panels
+from foldsim.plotting.rows import FloatArray, Series, all_series, chunk_sizes, designs, numbers, panels
 from foldsim.plotting.terms import baseline_pairs, with_detail
 from foldsim.sweeps.results import Results
 from foldsim.units import PERCENT_PER_UNIT
@@ -28,27 +31,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEFT = "left_context_tokens"
-MAX_NUMBERS = 72  # cells of a panel that still hold their number
+MAX_NUMBERS = 72  # cells of a panel up to which their values are written
 MAX_TICKS = 10
-STEP = 0.06  # between rows of arrows, of the swept range
+STEP = 0.06  # between rows of arrows, as a share of the swept range
 UP, DOWN = r"$\uparrow$", r"$\downarrow$"
-# What folding must not cost: column, label, line style.
+# Quantities compared: column, label, line style.
 COSTS: tuple[tuple[str, str, Any], ...] = (("macs_per_chunk", "work", (0, (4, 2))), ("power_mw", "power", "-"))
 
 
 def saving_map(results: Results) -> Figure:
-    """How does the saving change with chunk size and left context, and where does it end?
-
-    One panel per profile and folded design; one colour scale, centred on 0.
-    """
+    """The figure ``saving-map``: one panel per profile and folded design, one colour scale centred on 0."""
     found = panels(designs(results), over=(LEFT_CONTEXT,))
-    drawn = [(panel, series) for panel in found for series in panel.series if not series.is_baseline]
-    count = max(sum(not series.is_baseline for series in panel.series) for panel in found)
+    folded = [[series for series in panel.series if not series.is_baseline] for panel in found]
+    drawn = [(panel, series) for panel, own in zip(found, folded, strict=True) for series in own]
     title = heading("Power saving by chunk and left context", found)
-    figure, every = grid(len(drawn), title, 2.75, columns=columns_for(count))
+    figure, every = grid(len(drawn), title, 2.75, columns=columns_for(max(map(len, folded))))
     tables = [grid_of(series, "power_saving_ratio") for _, series in drawn]
     most = max(float(np.nanmax(np.abs(values))) for _, _, values in tables) * PERCENT_PER_UNIT or 1.0
-    many = len({series.index for _, series in drawn}) > 1
+    many = sum(not series.is_baseline for series in all_series(found)) > 1
     for axes, (panel, series), (chunks, lefts, values) in zip(every, drawn, tables, strict=True):
         _cells(axes, chunks, lefts, values * PERCENT_PER_UNIT, most)
         axes.set_xlabel(style.axis_label("chunk_ms"))
@@ -59,7 +59,7 @@ def saving_map(results: Results) -> Figure:
 
 
 def grid_of(series: Series, name: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Chunk sizes, left contexts, and a column as an array of left contexts x chunk sizes; NaN where there is none."""
+    """Chunk sizes [ms], left contexts [tokens], and a column (left contexts, chunk sizes); NaN without a row."""
     chunk, left, column = (numbers(series.rows, n) for n in ("chunk_ms", LEFT, name))
     chunks, at_chunk = np.unique(chunk, return_inverse=True)
     lefts, at_left = np.unique(left, return_inverse=True)
@@ -77,7 +77,7 @@ def _cells(axes: Axes, chunks: FloatArray, lefts: FloatArray, values: FloatArray
         hatch: dict[str, Any] = {"hatch": "////", "edgecolor": "#8C8C8C", "linewidth": 0, "zorder": 2}
         axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, **hatch))
     if np.nanmin(values) < 0 < np.nanmax(values) and min(values.shape) > 1:
-        # Half a cell further on every side, so that the line reaches the edges of the map.
+        # Extended by half a cell on every side, so that the line reaches the edges of the map.
         x, y = (np.array([-0.5, *range(count), count - 0.5]) for count in values.shape[::-1])
         axes.contour(x, y, np.pad(values, 1, "edge"), levels=[0.0], colors="black", linewidths=1.6, zorder=3)
     if values.size <= MAX_NUMBERS:
@@ -88,14 +88,11 @@ def _cells(axes: Axes, chunks: FloatArray, lefts: FloatArray, values: FloatArray
 
 
 def _number(axes: Axes, x: int, y: int, value: float, most: float) -> None:
-    from matplotlib.patheffects import withStroke
-
     shade = _diverging()(0.5 + value / most / 2)
     dark = float(np.dot(shade[:3], (0.3, 0.59, 0.11))) < 0.5
-    halo = [withStroke(linewidth=2, foreground=shade)] if value < 0 else []
+    look = {"path_effects": halo(shade) if value < 0 else [], "color": "white" if dark else "black"}
     text = f"{value:.{0 if abs(value) >= 9.95 else 1}f}".replace("-", "−")
-    ink = "white" if dark else "black"
-    axes.annotate(text, (x, y), fontsize=6, ha="center", va="center", color=ink, path_effects=halo, zorder=4)
+    note(axes, text, (x, y), (0, 0), ha="center", va="center", zorder=4, **look)
 
 
 def _ticks(axes: Axes, chunks: FloatArray, lefts: FloatArray) -> None:
@@ -107,7 +104,7 @@ def _ticks(axes: Axes, chunks: FloatArray, lefts: FloatArray) -> None:
 
 
 def _diverging() -> Any:
-    """Orange where folding costs, white at 0, blue where it saves; in print greys, with hatches where it costs."""
+    """Orange for a loss, white at 0, blue for a saving; greys in print, where losses are hatched."""
     from matplotlib.colors import LinearSegmentedColormap
 
     cost, save = ("#BDBDBD", "#4D4D4D") if style.printing() else ("#B35806", "#0B5394")
@@ -130,11 +127,11 @@ def _map_entries(most: float, tables: list[FloatArray]) -> list[Entry]:
     ]
     if negative:
         entries.append((Line2D([], [], color="black", linewidth=1.6), "break-even"))
-    return [*entries, (Line2D([], [], linestyle="none"), "saved against the baseline; below 0: costs")]
+    return [*entries, text_entry("power saved against the baseline")]
 
 
 def crossing(left: FloatArray, extra: FloatArray) -> float:
-    """Left context at which a folded design's extra cost passes 0; -inf: it costs from the start, inf: never in sight.
+    """Left context at which the extra cost of a folded design reaches 0; -inf: above from the start, inf: never.
 
     >>> crossing(np.array([0.0, 100.0, 200.0]), np.array([-2.0, -1.0, 1.0]))
     150.0
@@ -154,24 +151,21 @@ def crossing(left: FloatArray, extra: FloatArray) -> float:
 
 
 def tipping_points_of(base: Series, folded: Series, name: str) -> tuple[FloatArray, FloatArray]:
-    """Chunk sizes, and the left context at which the folded design's cost passes the baseline's."""
-    chunks, lefts, before = grid_of(base, name)
-    other_chunks, other_lefts, after = grid_of(folded, name)
-    common, ours, theirs = np.intersect1d(chunks, other_chunks, return_indices=True)
-    left, mine, its = np.intersect1d(lefts, other_lefts, return_indices=True)
-    extra = after[np.ix_(its, theirs)] - before[np.ix_(mine, ours)]
-    return common, np.array([crossing(left, extra[:, i]) for i in range(len(common))])
+    """Chunk sizes [ms], and the left context [tokens] at which the folded design's cost reaches the baseline's."""
+    base_chunks, base_lefts, before = grid_of(base, name)
+    folded_chunks, folded_lefts, after = grid_of(folded, name)
+    chunks, base_columns, folded_columns = np.intersect1d(base_chunks, folded_chunks, return_indices=True)
+    lefts, base_rows, folded_rows = np.intersect1d(base_lefts, folded_lefts, return_indices=True)
+    extra = after[np.ix_(folded_rows, folded_columns)] - before[np.ix_(base_rows, base_columns)]
+    return chunks, np.array([crossing(lefts, column) for column in extra.T])
 
 
 def tipping_points(results: Results) -> Figure:
-    """How long may the left context be before folding costs work, and before it costs power?
-
-    Dashed: multiply-accumulates. Solid: power. Triangles where the sweep does not reach the point.
-    """
+    """The figure ``tipping-points``: break-even left context of work (dashed) and power (solid), arrows if outside."""
     from matplotlib.lines import Line2D
 
     found = panels(designs(results), over=(LEFT_CONTEXT,))
-    figure, every = grid(len(found), heading("Left context at which folding stops paying", found), 2.75)
+    figure, every = grid(len(found), heading("Left context up to which folding saves", found), 2.75)
     outside: set[str] = set()
     for axes, panel in zip(every, found, strict=True):
         chunk_axis(axes, chunk_sizes(panel.rows))
@@ -191,12 +185,11 @@ def tipping_points(results: Results) -> Figure:
         outside |= beyond
         axes.set_ylabel(style.axis_label(LEFT))
         set_panel_title(axes, panel, found)
-    entries: list[Entry] = series_entries(found, joined=False)
-    entries = [entry for entry in entries if entry[1] != "baseline"]
+    entries = [entry for entry in series_entries(found, joined=False) if entry[1] != "baseline"]
     for _, what, line in COSTS:
         handle = Line2D([], [], color=style.GREY, linestyle=line)
         entries.append((handle, "multiply-accumulates" if what == "work" else what))
-    for mark, text in ((UP, "saves over the whole sweep"), (DOWN, "costs over the whole sweep")):
+    for mark, text in ((UP, "saves in the whole sweep"), (DOWN, "saves nowhere in the sweep")):
         if mark in outside:
             entries.append((Line2D([], [], linestyle="none", marker=mark, color=style.GREY), text))
     legend(figure, entries)
@@ -210,13 +203,13 @@ def _draw_line(
     swept: tuple[float, float],
     look: tuple[str, Any, int],
 ) -> set[str]:
-    """One line of tipping points; returns the marks of those beyond the sweep."""
+    """One line of tipping points; returns the marks of those outside the sweep."""
     (x, y), (low, high), (what, dashes, row) = line, swept, look
-    known = np.isfinite(y)
+    inside = np.isfinite(y)
     label = style.safe(f"{what}, {series.label}")
     common: dict[str, Any] = {"color": style.series_colour(series.index), "markersize": 4.0, "zorder": 3}
     marker = style.series_marker(series.index)
-    axes.plot(x, np.where(known, y, np.nan), linestyle=dashes, marker=marker, label=label, **common)
+    axes.plot(x, np.where(inside, y, np.nan), linestyle=dashes, marker=marker, label=label, **common)
     marks = set()
     step = STEP * ((high - low) or 1.0) * (row + 1)
     for mark, beyond, level in ((UP, y == np.inf, high + step), (DOWN, y == -np.inf, low - step)):
@@ -224,7 +217,6 @@ def _draw_line(
             places = np.full(int(beyond.sum()), level)
             axes.plot(x[beyond], places, linestyle="none", marker=mark, **common)
             if len(x) <= MAX_TICKS:
-                at = (float(x[beyond][0]), level)
-                axes.annotate(what, at, (5, 0), textcoords="offset points", fontsize=6, va="center", color="#333333")
+                note(axes, what, (float(x[beyond][0]), level), (5, 0), va="center", color="#333333")
             marks.add(mark)
     return marks

@@ -1,4 +1,4 @@
-"""Memory by content and by place, beside what the chips hold."""
+"""Memory by content and by location, with the capacities on the chip."""
 
 from __future__ import annotations
 
@@ -6,73 +6,70 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from foldsim.plotting import style
-from foldsim.plotting.bars import column_height, part_entries, stacked_bars
-from foldsim.plotting.canvas import grid, heading, homeless_points, legend
+from foldsim.plotting.bars import Part, column_height, part_entries, stacked_bars
+from foldsim.plotting.canvas import grid, heading, legend, note, unfit_points
 from foldsim.plotting.roofs import capacities_of
 from foldsim.plotting.rows import Panel, designs, numbers, panels, reference_chunk
 from foldsim.sweeps.columns import columns
 from foldsim.sweeps.results import Results
-from foldsim.units import BYTES_PER_MB
+from foldsim.units import BYTES_PER_KB, BYTES_PER_MB
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 CONTENTS = ("weights_bytes", "state_bytes", "activation_peak_bytes")
-BYTES_PER_KB = 1000
-# Looks: on-chip and off-chip memory as in the breakdown of power, contents in colours of their own.
+# Indices of colours: on-chip and off-chip memory as in the power breakdown, contents in others.
 ON_CHIP, OFF_CHIP, FIRST_CONTENT = 1, 2, 4
 CAPACITY_LOOK: dict[str, Any] = {"color": "black", "linestyle": (0, (3, 2)), "linewidth": 0.8}
-CLOSE = 0.055  # of the axis: capacities closer than this share a name
+CLOSE = 0.055  # of the axis; capacities closer than this share a label
 
 
 def memory_vs_chunk(results: Results) -> Figure:
-    """How much memory does each design need, what fills it, and how much of it is on the chip?
-
-    Left: weights, state and peak activations. Middle: the same without weights. Right: all memory (with the runtime's
-    fixed part) by place, per profile, at one chunk size.
-    """
+    """The figure ``memory-vs-chunk``: memory by content, also without weights, and by location."""
     from matplotlib.lines import Line2D
 
     found = panels(designs(results))
-    lines = False
     groups = _same_contents(found)
     figure, every = grid(3 * len(groups), heading("Memory", found), 2.85)
     reference = reference_chunk(results)
-    whole = [(columns()[n].label, column_height(n, BYTES_PER_MB), FIRST_CONTENT + i) for i, n in enumerate(CONTENTS)]
-    small = [(columns()[n].label, column_height(n, BYTES_PER_KB), FIRST_CONTENT + i) for i, n in enumerate(CONTENTS)][
-        1:
-    ]
-    places = [
-        ("on chip", column_height("onchip_bytes"), ON_CHIP),
-        ("elsewhere (×: no room)", column_height("onchip_bytes"), OFF_CHIP),
-    ]
+    contents = _contents(BYTES_PER_MB)
+    lines = False
     for row, members in enumerate(groups):
         left, middle, right = every[3 * row : 3 * row + 3]
         levels = {panel.profile: capacities_of(results, panel) for panel in members}
         lines = lines or any(levels.values())
-        stacked_bars(left, members[0], whole)
+        stacked_bars(left, members[0], contents)
         left.set_ylabel("Memory without runtime [MB]")
-        stacked_bars(middle, members[0], small)
+        stacked_bars(middle, members[0], _contents(BYTES_PER_KB)[1:])
         middle.set_ylabel("State and activations [kB]")
-        subject = f"{members[0].workload}: w" if len(groups) > 1 else "W"
-        left.set_title(style.wrapped(f"{subject}hat fills it", 38))
+        subject = f"{members[0].workload}: m" if len(groups) > 1 else "M"
+        left.set_title(style.wrapped(f"{subject}emory by content", 38))
         middle.set_title("Without weights, enlarged")
         if len(levels) == 1:
             (own,) = levels.values()
             _capacities(left, {name: size / BYTES_PER_MB for name, size in own.items()})
             _capacities(middle, {name: size / BYTES_PER_KB for name, size in own.items()})
-        _places(right, members, reference, levels)
-        right.set_title(f"Where it is, with runtime ({reference:g} ms)")
-    entries = part_entries([*whole, *places])
+        _locations(right, members, reference, levels)
+        right.set_title(f"By location, with runtime ({reference:g} ms)")
+    locations = [
+        ("on chip", column_height("onchip_bytes"), ON_CHIP),
+        ("off chip (×: does not fit)", column_height("onchip_bytes"), OFF_CHIP),
+    ]
+    entries = part_entries([*contents, *locations])
     if lines:
         entries.append((Line2D([], [], **CAPACITY_LOOK), "usable capacity on the chip"))
     legend(figure, entries)
     return figure
 
 
+def _contents(scale: float) -> list[Part]:
+    """Weights, state and activations as parts of bars, in ``scale`` bytes."""
+    return [(columns()[n].label, column_height(n, scale), FIRST_CONTENT + i) for i, n in enumerate(CONTENTS)]
+
+
 def _capacities(axes: Axes, sizes: dict[str, float]) -> None:
-    """Dashed lines at capacities within sight; lines too close for a name each share one."""
+    """Dashed lines at visible capacities; lines that are close together share a label."""
     bottom, top = axes.get_ylim()
     inside = sorted((size, name) for name, size in sizes.items() if size < 0.97 * top)
     shared: list[tuple[float, list[str]]] = []
@@ -83,14 +80,12 @@ def _capacities(axes: Axes, sizes: dict[str, float]) -> None:
         else:
             shared.append((size, [name]))
     for size, names in shared:
-        axes.annotate(
-            style.wrapped(", ".join(names), 9, 2), (1, size), (2, 0), xycoords=("axes fraction", "data"),
-            textcoords="offset points", fontsize=6, va="center", annotation_clip=False,
-        )  # fmt: skip
+        text, where = style.wrapped(", ".join(names), 9, 2), ("axes fraction", "data")
+        note(axes, text, (1, size), (2, 0), xycoords=where, va="center", annotation_clip=False)
 
 
 def _same_contents(found: Sequence[Panel]) -> list[list[Panel]]:
-    """Panels whose weights, state and activations are equal, as they are on every profile."""
+    """Panels grouped by equal weights, state and activations, which do not depend on the profile."""
     groups: dict[tuple[object, ...], list[Panel]] = {}
     for panel in found:
         shape = tuple(
@@ -100,37 +95,24 @@ def _same_contents(found: Sequence[Panel]) -> list[list[Panel]]:
     return list(groups.values())
 
 
-def _places(axes: Axes, members: Sequence[Panel], chunk: float, levels: dict[str, dict[str, float]]) -> None:
-    """Horizontal bars of memory on and off the chip, with a line where each on-chip level is full."""
+def _locations(axes: Axes, members: Sequence[Panel], chunk: float, levels: dict[str, dict[str, float]]) -> None:
+    """Horizontal bars of memory on and off the chip, with a line at the end of each on-chip level."""
     position, ticks, names, spots, shorts = 0.0, [], [], [], []
     for panel in members:
         start = position
         for series in panel.series:
-            mine = numbers(series.rows, "chunk_ms") == chunk
-            if not mine.any():
+            rows = series.rows.where(numbers(series.rows, "chunk_ms") == chunk)
+            if not len(rows):
                 continue
-            total = float(numbers(series.rows, "memory_bytes")[mine][0]) / BYTES_PER_MB
-            inside = float(numbers(series.rows, "onchip_bytes")[mine][0]) / BYTES_PER_MB
-            axes.barh(
-                position,
-                inside,
-                0.8,
-                label=style.safe(f"on chip, {panel.profile}, {series.label}"),
-                zorder=2,
-                **style.part_look(ON_CHIP),
-            )
-            axes.barh(
-                position,
-                total - inside,
-                0.8,
-                left=inside,
-                label=style.safe(f"elsewhere, {panel.profile}, {series.label}"),
-                zorder=2,
-                **style.part_look(OFF_CHIP),
-            )
-            homeless = homeless_points(series.rows)[mine].any()
-            text = f"{'× ' if homeless else ''}{style.short_number(total)}"
-            axes.annotate(text, (total, position), (2, 0), textcoords="offset points", va="center", fontsize=6)
+            total, inside = (float(numbers(rows, name)[0]) / BYTES_PER_MB for name in ("memory_bytes", "onchip_bytes"))
+            for label, left, width, index in (
+                ("on chip", 0.0, inside, ON_CHIP),
+                ("off chip", inside, total - inside, OFF_CHIP),
+            ):
+                name = style.safe(f"{label}, {panel.profile}, {series.label}")
+                axes.barh(position, width, 0.8, left=left, label=name, zorder=2, **style.part_look(index))
+            text = f"{'× ' if unfit_points(rows).any() else ''}{style.short_number(total)}"
+            note(axes, text, (total, position), (2, 0), va="center")
             spots.append(position)
             shorts.append(series.short)
             position += 1

@@ -1,6 +1,6 @@
-"""The points of a figure as a table: what its axes show, whatever drew them.
+"""The plotted data of a figure as a table, read from its axes.
 
-What carries a label is data. Lines, markers and fills without one (limits, marks, bands) are not.
+Artists with a label are data; those without (limits, marks, bands) are not.
 """
 
 from __future__ import annotations
@@ -26,26 +26,21 @@ def plotted_points(figure: Figure, kind: str = "", source: Results | None = None
 
     Parameters
     ----------
-    kind, source : what was drawn and the rows it was drawn from, for the provenance.
+    kind, source : kind of figure and the rows it shows, for the provenance.
 
     Returns
     -------
-    Results with ``panel``, ``series`` and ``mark`` (line, point, bar or cell); ``x`` and ``y`` as the axes have them;
-    ``base``, where a bar begins; ``value``, a cell's number; ``x_name`` and ``y_name``, the category where an axis
-    has some; ``x_label`` and ``y_label``, the labels of the axes. What does not apply is None.
+    Results with ``panel``, ``series`` and ``mark`` (line, point, bar or cell); ``x`` and ``y`` in units of the axes;
+    ``base``, the start of a bar; ``value``, the value of a cell or the area of a point; ``x_name`` and ``y_name``, the
+    category on an axis of categories; ``x_label`` and ``y_label``, the labels of the axes. None if not applicable.
     """
-    found = [
-        (
-            axes.get_label() or axes.get_title(loc="left").replace("\n", " "),
-            *point,
-            *_names(axes, point),
-            *_labels(axes),
-        )
+    points = [
+        (axes.get_label() or _one_line(axes.get_title(loc="left")), *point, *_names(axes, point), *_labels(axes))
         for axes in figure.axes
         for point in _points(axes)
     ]
     origin = {**(source.provenance if source else {}), **({"figure": kind} if kind else {})}
-    return Results({name: _column([row[i] for row in found]) for i, name in enumerate(_COLUMNS)}, origin)
+    return Results({name: _column([row[i] for row in points]) for i, name in enumerate(_COLUMNS)}, origin)
 
 
 def _column(values: list[Any]) -> np.ndarray:
@@ -55,49 +50,52 @@ def _column(values: list[Any]) -> np.ndarray:
 
 
 def _points(axes: Axes) -> Iterator[Point]:
-    """Series, mark, x, y, base, value of everything that carries a label."""
+    """Series, mark, x, y, base, value of every labelled artist."""
     from matplotlib.collections import PathCollection, QuadMesh
     from matplotlib.container import BarContainer
 
-    for line in axes.get_lines():
-        if _shown(line):
-            for x, y in np.asarray(line.get_xydata(), dtype=np.float64).tolist():
-                yield _text(line), "line", _plain(x), _plain(y), None, None
-    for held in axes.containers:
-        if isinstance(held, BarContainer) and _shown(held):
-            across = held.orientation == "horizontal"
-            for bar in held.patches:
-                middle = (bar.get_x() + bar.get_width() / 2, bar.get_y() + bar.get_height() / 2)
-                x, y = (
-                    (bar.get_x() + bar.get_width(), middle[1])
-                    if across
-                    else (middle[0], bar.get_y() + bar.get_height())
-                )
-                yield _text(held), "bar", _plain(x), _plain(y), _plain(bar.get_x() if across else bar.get_y()), None
-    for collection in axes.collections:
-        if isinstance(collection, PathCollection) and _shown(collection):
-            sizes = collection.get_sizes()
-            for i, (x, y) in enumerate(np.asarray(collection.get_offsets(), dtype=np.float64).tolist()):
-                yield _text(collection), "point", _plain(x), _plain(y), None, _plain(float(sizes[i % len(sizes)]))
-        elif isinstance(collection, QuadMesh) and _shown(collection):
-            corners = np.asarray(collection.get_coordinates(), dtype=np.float64)
-            middles = (corners[:-1, :-1] + corners[1:, 1:]) / 2
-            values = np.ma.filled(np.ma.asarray(collection.get_array(), dtype=np.float64), np.nan).reshape(-1).tolist()
-            for (x, y), value in zip(middles.reshape(-1, 2).tolist(), values, strict=True):
-                yield _text(collection), "cell", x, y, None, _plain(value)
+    for artists, kind, points in (
+        (axes.get_lines(), object, _line_points),
+        (axes.containers, BarContainer, _bar_points),
+        (axes.collections, (PathCollection, QuadMesh), _collection_points),
+    ):
+        for artist in artists:
+            label = artist.get_label()
+            if isinstance(artist, kind) and isinstance(label, str) and label and not label.startswith("_"):
+                name = label.strip().replace(r"\$", "$")
+                yield from ((name, mark, *map(_plain, values)) for mark, *values in points(artist))
 
 
-def _shown(artist: Any) -> bool:
-    label = artist.get_label()
-    return isinstance(label, str) and bool(label) and not label.startswith("_")
+def _line_points(line: Any) -> Iterator[Point]:
+    for x, y in np.asarray(line.get_xydata(), dtype=np.float64).tolist():
+        yield "line", x, y, None, None
 
 
-def _text(artist: Any) -> str:
-    return str(artist.get_label()).strip().replace(r"\$", "$")
+def _bar_points(bars: Any) -> Iterator[Point]:
+    """The end of each bar, with its start as the base."""
+    for bar in bars.patches:
+        left, bottom, width, height = bar.get_x(), bar.get_y(), bar.get_width(), bar.get_height()
+        if bars.orientation == "horizontal":
+            yield "bar", left + width, bottom + height / 2, left, None
+        else:
+            yield "bar", left + width / 2, bottom + height, bottom, None
 
 
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _collection_points(collection: Any) -> Iterator[Point]:
+    """Points with their areas, or the centres of cells with their values."""
+    if hasattr(collection, "get_coordinates"):
+        corners = np.asarray(collection.get_coordinates(), dtype=np.float64)
+        centres = ((corners[:-1, :-1] + corners[1:, 1:]) / 2).reshape(-1, 2).tolist()
+        values = np.ma.filled(np.ma.asarray(collection.get_array(), dtype=np.float64), np.nan).reshape(-1).tolist()
+        yield from (("cell", x, y, None, value) for (x, y), value in zip(centres, values, strict=True))
+    else:
+        sizes = collection.get_sizes()
+        for i, (x, y) in enumerate(np.asarray(collection.get_offsets(), dtype=np.float64).tolist()):
+            yield "point", x, y, None, float(sizes[i % len(sizes)])
+
+
+def _plain(value: float | None) -> float | None:
+    return float(value) if value is not None and np.isfinite(value) else None
 
 
 def _names(axes: Axes, point: Point) -> tuple[str | None, str | None]:
@@ -105,7 +103,7 @@ def _names(axes: Axes, point: Point) -> tuple[str | None, str | None]:
 
 
 def _category(axis: Axis, position: float | None) -> str | None:
-    """Text of the tick at a position of an axis of categories."""
+    """Text of the tick at a position on an axis of categories; None on other axes."""
     from matplotlib.ticker import FixedLocator, ScalarFormatter
 
     formatter = axis.get_major_formatter()
@@ -116,8 +114,12 @@ def _category(axis: Axis, position: float | None) -> str | None:
     nearest = int(np.argmin(np.abs(places - position))) if len(places) else 0
     if not len(places) or abs(places[nearest] - position) >= 0.5:
         return None
-    return str(formatter(float(places[nearest]), nearest)).replace("\n", " ").strip()
+    return _one_line(str(formatter(float(places[nearest]), nearest))).strip()
 
 
 def _labels(axes: Axes) -> tuple[str, str]:
-    return axes.get_xlabel().replace("\n", " "), axes.get_ylabel().replace("\n", " ")
+    return _one_line(axes.get_xlabel()), _one_line(axes.get_ylabel())
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ")

@@ -1,4 +1,4 @@
-"""Operating-point policies side by side."""
+"""Operating-point policies compared."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from foldsim.plotting.canvas import (
     legend,
     level_axis,
     mark_entries,
+    note,
     series_entries,
     set_panel_title,
     strips_below,
+    text_entry,
 )
 from foldsim.plotting.kinds import POLICY
-from foldsim.plotting.rows import Panel, Series, chosen_chunks, chunk_sizes, designs, numbers, panels, texts
+from foldsim.plotting.rows import Panel, Series, chosen_chunks, chunk_sizes, designs, equal_to, numbers, panels, texts
 from foldsim.sweeps.results import Results
 from foldsim.units import PERCENT_PER_UNIT
 
@@ -34,10 +36,7 @@ LINES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 1.5, 1, 1.5))
 
 
 def policy_comparison(results: Results) -> Figure:
-    """Is it better to race to idle or to run slowly, and what does that do to latency?
-
-    Above: power under every policy, with the operating point of the first design where it changes. Below: latency.
-    """
+    """The figure ``policy-comparison``: power and, below, latency under every policy."""
     from matplotlib.lines import Line2D
 
     found = panels(designs(results), over=("policy", POLICY))
@@ -59,13 +58,13 @@ def policy_comparison(results: Results) -> Figure:
     for index, policy in enumerate(policies):
         text = style.wrapped(policy, 40) + ("" if index else " (upper row of points)")
         entries.append((Line2D([], [], color=style.GREY, linestyle=LINES[index % len(LINES)]), text))
-    entries.append((Line2D([], [], linestyle="none"), f"%: power against {style.wrapped(policies[0], 30, 1)}"))
+    entries.append(text_entry(f"%: power against {style.wrapped(policies[0], 30, 1)}"))
     legend(figure, [*entries, *mark_entries(found)])
     return figure
 
 
 def _of(series: Series, policy: str) -> Results:
-    return series.rows.where(np.array(texts(series.rows, "policy")) == policy)
+    return series.rows.where(equal_to(series.rows, "policy", policy))
 
 
 def _lines(axes: Axes, panel: Panel, policies: list[str], name: str, few: bool = False) -> None:
@@ -95,38 +94,39 @@ def _points(axes: Axes, panel: Panel, policies: list[str]) -> None:
     room = 0.075 * (2 * len(policies) - 1) + 0.02
     log = axes.get_yscale() == "log"
     axes.set_ylim(low, high * (high / low) ** room if log else high + room * (high - low))
-    first = _of(panel.series[0], policies[0])
-    before = dict(zip(numbers(first, "chunk_ms").tolist(), numbers(first, "power_mw").tolist(), strict=True))
+    before = _power_by_chunk(_of(panel.series[0], policies[0]))
     row = 0
     for index, policy in enumerate(policies):
         rows = _of(panel.series[0], policy)
-        chunks, points = numbers(rows, "chunk_ms").tolist(), texts(rows, "operating_point")
-        last, end = "", 0.0
-        for chunk, point in zip(chunks, points, strict=True):
-            if point != last and chunk > 1.3 * end:
-                _write(axes, chunk, row, style.wrapped(point, 11, 1), "left", "italic")
-                last, end = point, chunk
+        _write_points(axes, rows, row)
         row += 1
-        if not index:
-            continue
-        power = dict(zip(chunks, numbers(rows, "power_mw").tolist(), strict=True))
-        for chunk in chosen_chunks(chunks, MAX_CHUNK_TICKS):
-            change = (power[chunk] / before[chunk] - 1.0) * PERCENT_PER_UNIT if before.get(chunk) else np.nan
-            if np.isfinite(change):
-                _write(
-                    axes,
-                    chunk,
-                    row,
-                    f"{change:+.0f} %".replace("-", "−") if abs(change) >= 0.5 else "0 %",
-                    "center",
-                    "normal",
-                )
-        row += 1
+        if index:
+            _write_changes(axes, before, _power_by_chunk(rows), row)
+            row += 1
 
 
-def _write(axes: Axes, chunk: float, row: int, text: str, side: str, slant: str) -> None:
-    axes.annotate(
-        text, (chunk, 1.0), (-8 if side == "left" else 0, -1 - 8 * row), xycoords=("data", "axes fraction"),
-        textcoords="offset points", fontsize=6, ha=side, va="top", color="#333333", fontstyle=slant,
-        annotation_clip=False,
-    )  # fmt: skip
+def _power_by_chunk(rows: Results) -> dict[float, float]:
+    return dict(zip(numbers(rows, "chunk_ms").tolist(), numbers(rows, "power_mw").tolist(), strict=True))
+
+
+def _write_points(axes: Axes, rows: Results, row: int) -> None:
+    """Operating points at the chunk sizes where they change, if there is space."""
+    last, end = "", 0.0
+    for chunk, point in zip(numbers(rows, "chunk_ms").tolist(), texts(rows, "operating_point"), strict=True):
+        if point != last and chunk > 1.3 * end:
+            _write(axes, chunk, row, style.wrapped(point, 11, 1), -8, ha="left", fontstyle="italic")
+            last, end = point, chunk
+
+
+def _write_changes(axes: Axes, before: dict[float, float], power: dict[float, float], row: int) -> None:
+    """Changes of power against the first policy at some chunk sizes."""
+    for chunk in chosen_chunks(list(power), MAX_CHUNK_TICKS):
+        change = (power[chunk] / before[chunk] - 1.0) * PERCENT_PER_UNIT if before.get(chunk) else np.nan
+        if np.isfinite(change):
+            text = f"{change:+.0f} %".replace("-", "−") if abs(change) >= 0.5 else "0 %"
+            _write(axes, chunk, row, text, 0, ha="center")
+
+
+def _write(axes: Axes, chunk: float, row: int, text: str, shift: float, **look: Any) -> None:
+    look |= {"xycoords": ("data", "axes fraction"), "va": "top", "color": "#333333", "annotation_clip": False}
+    note(axes, text, (chunk, 1.0), (shift, -1 - 8 * row), **look)

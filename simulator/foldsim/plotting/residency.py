@@ -1,4 +1,4 @@
-"""What lives where: tensors by memory level."""
+"""Placement of tensors in memory levels."""
 
 from __future__ import annotations
 
@@ -7,31 +7,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foldsim.plotting import style
-from foldsim.plotting.canvas import columns_for, grid, heading, set_panel_title
-from foldsim.plotting.rows import FloatArray, Series, numbers, panels, reference_chunk, texts
+from foldsim.plotting.canvas import columns_for, grid, heading, note, set_panel_title
+from foldsim.plotting.rows import FloatArray, Series, numbers, reference_panels, texts
 from foldsim.plotting.terms import with_detail
 from foldsim.sweeps.results import Results
-from foldsim.units import BYTES_PER_MB, PERCENT_PER_UNIT
+from foldsim.units import BYTES_PER_KB, BYTES_PER_MB, PERCENT_PER_UNIT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BYTES_PER_KB = 1000.0
-
 
 def residency(results: Results) -> Figure:
-    """Where do weights, tables and state live, and how full does that make each memory level?
-
-    One panel per profile and design at one chunk size.
-    """
-    chunk = reference_chunk(results)
-    found = panels(results.where(numbers(results, "chunk_ms") == chunk), "tensor")
+    """The figure ``residency``: tensors by memory level, one panel per profile and design at one chunk size."""
+    chunk, found = reference_panels(results, "tensor")
     drawn = [(panel, series) for panel in found for series in panel.series]
     most = max(len(panel.series) for panel in found)
-    figure, every = grid(
-        len(drawn), heading(f"What lives where, chunk {chunk:g} ms", found), 2.75, columns=columns_for(most)
-    )
+    title = heading(f"Placement of tensors in memory levels, chunk {chunk:g} ms", found)
+    figure, every = grid(len(drawn), title, 2.75, columns=columns_for(most))
     for axes, (panel, series) in zip(every, drawn, strict=True):
         _draw_panel(axes, series)
         named = with_detail(panel, series.label) if most > 1 else panel
@@ -49,7 +42,7 @@ def table_of(rows: Results, name: str) -> tuple[list[str], list[str], FloatArray
 
 
 def size_text(size_bytes: float) -> str:
-    """A size in the unit that suits it.
+    """A size in B, kB or MB.
 
     >>> [size_text(b) for b in (800.0, 614400.0, 63605760.0)]
     ['800 B', '614 kB', '63.6 MB']
@@ -72,10 +65,8 @@ def _draw_panel(axes: Axes, series: Series) -> None:
         if stored[i, j] > 0:
             ink = "white" if served[i, j] > 0.75 else "black"
             partly = f"\n{served[i, j] * PERCENT_PER_UNIT:.2g} %" if served[i, j] < 0.9995 else ""
-            axes.annotate(
-                size_text(float(stored[i, j])) + partly, (j, i), fontsize=6, color=ink, ha="center", va="center",
-                linespacing=0.95,
-            )  # fmt: skip
+            text = size_text(float(stored[i, j])) + partly
+            note(axes, text, (j, i), (0, 0), color=ink, ha="center", va="center", linespacing=0.95)
     whole = np.nansum(stored, axis=1)
     rates = np.nanmax(uses, axis=1)
     rows = [
@@ -92,19 +83,17 @@ def _draw_panel(axes: Axes, series: Series) -> None:
     axes.set_ylim(len(tensors) - 0.5, -0.5)
     for side in axes.spines.values():
         side.set_visible(False)
-    axes.set_xlabel("Memory level, with the share that is taken", labelpad=20)
+    axes.set_xlabel("Memory level, with the share of it used", labelpad=20)
 
 
 def _fullness(axes: Axes, column: int, taken: float, room: float) -> None:
-    """How full a level is, below its name; marked where it holds more than it can."""
+    """Share of a level's capacity that is used, below its name; × if more than all of it."""
     share = taken / room * PERCENT_PER_UNIT if room else 0.0
     over = share > PERCENT_PER_UNIT * 1.0005
     shown = f"{'× ' if over else ''}{share:.0f} % of\n{size_text(room)}"
-    axes.annotate(
-        shown, (column, 0), (0, -14), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=6,
-        ha="center", va="top", annotation_clip=False, color=style.colour(style.VERMILLION) if over else style.GREY,
-        fontweight="bold" if over else "normal",
-    )  # fmt: skip
+    look = {"color": style.colour(style.VERMILLION), "fontweight": "bold"} if over else {"color": style.GREY}
+    where = ("data", "axes fraction")
+    note(axes, shown, (column, 0), (0, -14), xycoords=where, ha="center", va="top", annotation_clip=False, **look)
 
 
 def _shades() -> Any:

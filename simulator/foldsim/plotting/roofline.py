@@ -1,4 +1,4 @@
-"""The roofline: every matrix product against what the profile allows."""
+"""The roofline: every matrix product against the peak rates and bandwidths of the profile."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foldsim.plotting import style
-from foldsim.plotting.canvas import Entry, grid, heading, legend, level_axis, set_panel_title
+from foldsim.plotting.canvas import Entry, grid, halo, heading, legend, level_axis, note, set_panel_title, text_entry
 from foldsim.plotting.roofs import MACS_PER_GMAC, Roofs, roofs_of
-from foldsim.plotting.rows import FloatArray, Panel, Series, numbers, panels, reference_chunk, texts
+from foldsim.plotting.rows import FloatArray, Panel, Series, all_series, numbers, reference_panels, texts
 from foldsim.sweeps.results import Results
 from foldsim.units import MS_PER_S
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COMPONENT_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
-MAX_NAMES = 3  # ops written out per panel
+ALONG_SLOPE: dict[str, Any] = {"rotation": 45, "rotation_mode": "anchor", "transform_rotates_text": True}
+MAX_NAMES = 3  # ops named per panel
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class OpPoints:
     """The ops of a design that multiply, one array element each."""
 
     component: list[str]
-    op: list[str]  # its layer's name instead where several layers have an op of that name
-    intensity: FloatArray  # MAC per off-chip byte; inf where none is moved
+    op: list[str]  # the layer's name if several layers have an op of that name
+    intensity: FloatArray  # MAC per off-chip byte; inf without traffic
     gmacs_per_s: FloatArray
     busy_share: FloatArray  # of the design's busy time
 
     def of(self, component: str) -> np.ndarray:
-        """Which ops belong to a component."""
+        """Mask of the ops of a component."""
         return np.array([name == component for name in self.component], dtype=np.bool_)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Horizontal extent of a panel; ops without off-chip traffic stand in a strip at its right."""
+    """Horizontal extent of a panel; a strip at the right shows ops without off-chip traffic."""
 
     low: float
     high: float
@@ -49,14 +49,14 @@ class Frame:
 
     @property
     def strip(self) -> float:
-        """Where ops without off-chip traffic stand."""
+        """Position of ops without off-chip traffic."""
         return self.high * (self.high / self.low) ** 0.14 if self.has_intensity else (self.low * self.high) ** 0.5
 
     @property
     def end(self) -> float:
         """Right end of the panel."""
-        apart = self.has_strip and self.has_intensity
-        return self.high * (self.high / self.low) ** 0.28 if apart else self.high
+        separate = self.has_strip and self.has_intensity
+        return self.high * (self.high / self.low) ** 0.28 if separate else self.high
 
 
 def op_points(rows: Results) -> OpPoints:
@@ -74,14 +74,8 @@ def op_points(rows: Results) -> OpPoints:
 
 
 def roofline(results: Results) -> Figure:
-    """What limits each matrix product: the MAC array's rate, the off-chip bandwidth, or neither?
-
-    One point per op at one chunk size; its area is its share of the busy time. Points on a roof can only be helped by
-    raising it or by moving less; points far below lose time to small shapes and dispatch. Ops without off-chip traffic
-    stand right of the dotted line.
-    """
-    chunk = reference_chunk(results)
-    found = panels(results.where(numbers(results, "chunk_ms") == chunk), "op")
+    """The figure ``roofline``: a point per op at one chunk size, its area the share of busy time."""
+    chunk, found = reference_panels(results, "op")
     worked = numbers(results, "macs_per_chunk") > 0
     components = list(dict.fromkeys(texts(results.where(worked), "component")))
     figure, every = grid(len(found), heading(f"Roofline of every matrix product, chunk {chunk:g} ms", found), 2.9)
@@ -102,21 +96,16 @@ def _entries(found: Sequence[Panel], components: Sequence[str], missing: Sequenc
         return Line2D([], [], linestyle="none", marker=marker, color=colour, markerfacecolor=face)
 
     entries: list[Entry] = []
-    for series in {s.index: s for panel in found for s in panel.series}.values():
+    for series in all_series(found):
         colour = style.series_colour(series.index)
         face = colour if series.is_baseline else "none"
         entries.append((point("o", colour, face), style.wrapped(series.label, 40)))
     for index, name in enumerate(components):
-        entries.append((point(_marker(index), style.GREY, style.GREY), style.wrapped(name, 30)))
+        entries.append((point(style.series_marker(index), style.GREY, style.GREY), style.wrapped(name, 30)))
     if len(missing) < len(found):
         entries.append((Line2D([], [], color=style.GREY, linewidth=1.2), "roofs of the profile"))
-    entries.append((Line2D([], [], linestyle="none"), "area: share of time"))
-    entries += [(Line2D([], [], linestyle="none"), style.wrapped(text, 60)) for text in dict.fromkeys(missing)]
-    return entries
-
-
-def _marker(index: int) -> str:
-    return COMPONENT_MARKERS[index % len(COMPONENT_MARKERS)]
+    texts_below = ["area: share of time", *(style.wrapped(text, 60) for text in dict.fromkeys(missing))]
+    return [*entries, *map(text_entry, texts_below)]
 
 
 def _draw_panel(axes: Axes, panel: Panel, roofs: Roofs, components: Sequence[str]) -> None:
@@ -152,13 +141,13 @@ def _scatter(axes: Axes, series: Series, ops: OpPoints, frame: Frame, components
     x = np.where(np.isfinite(ops.intensity), ops.intensity, frame.strip)
     colour = style.series_colour(series.index)
     for index, name in enumerate(components):
-        mine = ops.of(name)
-        if mine.any():
+        own = ops.of(name)
+        if own.any():
             axes.scatter(
-                x[mine],
-                ops.gmacs_per_s[mine],
-                s=9 + 130 * ops.busy_share[mine],
-                marker=_marker(index),
+                x[own],
+                ops.gmacs_per_s[own],
+                s=9 + 130 * ops.busy_share[own],
+                marker=style.series_marker(index),
                 edgecolors=colour,
                 facecolors=colour if series.is_baseline else "none",
                 linewidths=1.0,
@@ -168,7 +157,7 @@ def _scatter(axes: Axes, series: Series, ops: OpPoints, frame: Frame, components
 
 
 def _draw_strip(axes: Axes, frame: Frame) -> None:
-    """Horizontal label; ops without off-chip traffic are set apart, or alone where there are no others."""
+    """Horizontal label and the boundary of the strip, if there are ops on both sides."""
     from matplotlib.ticker import NullLocator
 
     if not frame.has_intensity:
@@ -179,10 +168,8 @@ def _draw_strip(axes: Axes, frame: Frame) -> None:
     axes.set_xlabel("Work per off-chip byte [MAC/byte]")
     if frame.has_strip:
         axes.axvline(frame.high, color=style.GREY, linewidth=0.8, linestyle=":")
-        axes.annotate(
-            "no off-chip traffic", (frame.high, 0.5), (2, 0), xycoords=("data", "axes fraction"), rotation=90,
-            textcoords="offset points", fontsize=6.5, color=style.GREY, ha="left", va="center",
-        )  # fmt: skip
+        look: dict[str, Any] = {"fontsize": 6.5, "color": style.GREY, "ha": "left", "va": "center", "rotation": 90}
+        note(axes, "no off-chip traffic", (frame.high, 0.5), (2, 0), xycoords=("data", "axes fraction"), **look)
 
 
 def _draw_roofs(axes: Axes, roofs: Roofs, frame: Frame) -> None:
@@ -193,22 +180,17 @@ def _draw_roofs(axes: Axes, roofs: Roofs, frame: Frame) -> None:
         ends = [max(start, frame.low), frame.end]
         axes.plot(ends, [peak, peak], color=style.GREY, linewidth=1.2, zorder=2, label=style.safe(name))
         text = f"{style.wrapped(name, 24, 1)}: {style.short_number(peak)} GMAC/s"
-        axes.annotate(text, (frame.high, peak), (-2, 2), textcoords="offset points", **look)
+        note(axes, text, (frame.high, peak), (-2, 2), **look)
     for name, slope in roofs.slopes.items():
         x = np.array([frame.low, min(top / slope if top and slope else frame.high, frame.high)])
         axes.plot(x, slope * x, color=style.GREY, linewidth=1.2, zorder=2, label=style.safe(name))
         text = f"{style.wrapped(name, 20, 1)}: {style.short_number(slope)} GB/s"
         at = float(x[0] ** 0.04 * x[1] ** 0.96)
-        axes.annotate(
-            text, (at, slope * at), (-3, 1), textcoords="offset points", rotation=45, rotation_mode="anchor",
-            transform_rotates_text=True, **look,
-        )  # fmt: skip
+        note(axes, text, (at, slope * at), (-3, 1), **ALONG_SLOPE, **look)
 
 
 def _name_largest(axes: Axes, ops: OpPoints, frame: Frame) -> None:
-    """Write the names of the ops that take most time, unless a name stands there already."""
-    from matplotlib.patheffects import withStroke
-
+    """Name the ops with the largest busy time, except next to other names."""
     taken: list[tuple[float, float]] = []
     x = np.where(np.isfinite(ops.intensity), ops.intensity, frame.strip)
     for i in np.argsort(-ops.busy_share, kind="stable").tolist():
@@ -219,9 +201,6 @@ def _name_largest(axes: Axes, ops: OpPoints, frame: Frame) -> None:
             continue
         taken.append((float(across), float(up)))
         name = style.wrapped(ops.op[i], 22, 1)
-        left = across > 0.06 + 0.019 * len(name)  # whether there is room left of the point, above the roof
-        axes.annotate(
-            name, (x[i], ops.gmacs_per_s[i]), (-7, 2) if left else (6, -8), textcoords="offset points",
-            fontsize=6, va="center", ha="right" if left else "left", zorder=8,
-            path_effects=[withStroke(linewidth=2, foreground="white")],
-        )  # fmt: skip
+        left = across > 0.06 + 0.019 * len(name)  # enough space at the left, above the roof
+        offset, side = ((-7, 2), "right") if left else ((6, -8), "left")
+        note(axes, name, (x[i], ops.gmacs_per_s[i]), offset, va="center", ha=side, zorder=8, path_effects=halo())

@@ -1,4 +1,4 @@
-"""What a profile allows: peak rates and off-chip bandwidths, from the file the rows were made with."""
+"""Peak rates, off-chip bandwidths and on-chip capacities of the profile that the rows were computed with."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _FAILURES = (InputError, OSError, ValueError, LookupError)
 
 @dataclass(frozen=True)
 class Roofs:
-    """What a profile allows at one operating point.
+    """Upper limits of a profile at one operating point.
 
     Attributes
     ----------
     peaks : compute unit and number format -> peak [GMAC/s].
-    slopes : off-chip level -> bandwidth that streaming reaches [GB/s].
-    missing : why there are no roofs, where there are none.
+    slopes : off-chip level -> bandwidth of streaming [GB/s].
+    missing : why there are no roofs; empty if there are.
     """
 
     peaks: dict[str, float]
@@ -36,7 +36,7 @@ class Roofs:
 
 
 def roofs_of(results: Results, panel: Panel) -> Roofs:
-    """Roofs of the panel's profile, if it can be loaded as it was when the rows were made."""
+    """Roofs of the panel's profile, if the version that the rows were computed with can be loaded."""
     try:
         profile: Profile = _load(results, panel, "profile", panel.profile)
     except _FAILURES as error:
@@ -65,7 +65,7 @@ def roofs_of(results: Results, panel: Panel) -> Roofs:
 
 
 def capacities_of(results: Results, panel: Panel) -> dict[str, float]:
-    """Usable capacity of every on-chip level of the panel's profile [bytes]; none if the profile cannot be had."""
+    """Usable capacity of every on-chip level of the panel's profile [bytes]; empty if it cannot be loaded."""
     try:
         profile: Profile = _load(results, panel, "profile", panel.profile)
     except _FAILURES:
@@ -82,7 +82,7 @@ def _first(panel: Panel, name: str) -> str:
 
 
 def _precision(results: Results, panel: Panel) -> str:
-    """Number format of the workload's activations; int8 if the workload cannot be had."""
+    """Number format of the workload's activations; int8 if it cannot be loaded."""
     try:
         workload: Workload = _load(results, panel, "workload", panel.workload)
     except _FAILURES:
@@ -91,7 +91,7 @@ def _precision(results: Results, panel: Panel) -> str:
 
 
 def _load(results: Results, panel: Panel, kind: str, name: str) -> Any:
-    """A profile or workload as it was when the rows were made, with the changed values of the panel's first row."""
+    """A profile or workload as the rows were computed with, including the ``--set`` values of the panel's first row."""
     from foldsim.designs.changes import change
     from foldsim.sweeps.provenance import load_input
 

@@ -1,4 +1,4 @@
-"""Result rows arranged for figures: whole designs, panels and series. Needs numpy only."""
+"""Result rows arranged for figures: whole designs, panels and series; imports numpy only."""
 
 from __future__ import annotations
 
@@ -26,19 +26,13 @@ MAX_PANELS = 24
 REFERENCE_CHUNK_MS = 160.0
 SYSTEM = "system"  # the component of idle time and waking
 _FOLDING = ("fold_factor", "fold_layers", "fold_scope", "fold_heads")
-_TEXT = (
-    "workload", "profile", "component", "layer", "op", "term", "cause", "part", "level", "tensors", "policy",
-    "operating_point", "compression", "group", "target", "unit", "placement", "variant", "against", "metric", "over",
-    "verdict",
-)  # fmt: skip
-# What tells the rows of one design apart, where each may stand only once.
+# Columns that identify a row within a design, for levels at which each may occur only once.
 _WITHIN: dict[str, tuple[str, ...]] = {"total": (), "term": ("term",), "tensor": ("tensors", "level")}
-_FLAGS = ("realtime", "fits")
 _WHERE = ("workload", "profile", "policy", "placement", "compression")
 
 
 class PlotError(UserError):
-    """Rows that a figure cannot be made of; the message says what it needs and the command that makes it."""
+    """Rows that a figure cannot show; the message says what it needs and the command that creates it."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +41,9 @@ class Series:
 
     Attributes
     ----------
-    label : as legends show it, e.g. ``folded, N = 2``.
-    short : as a bar's label shows it, e.g. ``2``.
-    index : position among all foldings of the figure; picks colour and marker.
+    label : in legends, e.g. ``folded, N = 2``.
+    short : below a bar, e.g. ``2``.
+    index : position among all foldings of the figure; selects colour and marker.
     """
 
     label: str
@@ -69,40 +63,39 @@ class Panel:
 
     workload: str
     profile: str
-    details: tuple[str, ...]  # what tells it from its neighbours, beyond workload and profile
+    details: tuple[str, ...]  # what distinguishes it from other panels, beyond workload and profile
     rows: Results
     series: tuple[Series, ...]
 
 
 def as_results(rows: Results | pd.DataFrame) -> Results:
-    """Results of a sweep, or the DataFrame made of them."""
+    """Results from results or from the DataFrame of a sweep."""
     if isinstance(rows, Results):
         return rows
-    found = {str(name): rows[name].to_numpy() for name in rows.columns}
-    return Results(found, dict(rows.attrs.get("foldsim") or {}))
+    return Results({str(name): rows[name].to_numpy() for name in rows.columns}, dict(rows.attrs.get("foldsim") or {}))
 
 
-_TOLD_BY: tuple[tuple[str, Level], ...] = (
+_LEVEL_COLUMNS: tuple[tuple[str, Level], ...] = (
     ("keys_tokens", "tipping"), ("predicted", "validation"), ("tensors", "tensor"), ("level", "level"),
     ("term", "term"), ("op", "op"), ("component", "component"),
 )  # fmt: skip
 
 
 def level_of(results: Results) -> Level:
-    """What one row stands for: a whole design, or the part of one that ``--by`` asked for."""
-    for name, level in _TOLD_BY:
+    """What one row describes: a whole design, or the part of one selected by ``--by``."""
+    for name, level in _LEVEL_COLUMNS:
         if name in results.columns:
             return level
     return "total"
 
 
 def numbers(rows: Results, name: str) -> FloatArray:
-    """A column as numbers; what is not finite becomes NaN, which figures leave out."""
+    """A column as numbers; values that are not finite become NaN, which figures leave out."""
     try:
         values = np.asarray(rows[name], dtype=np.float64)
     except (TypeError, ValueError):
         text = next((str(v) for v in rows[name].tolist() if not _is_number(v)), "?")
-        raise PlotError(f"the column {name} must hold numbers, but it holds {text[:40]!r}") from None
+        raise PlotError(f"the column {name} must contain numbers, but contains {text[:40]!r}") from None
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -115,22 +108,22 @@ def _is_number(value: object) -> bool:
 
 
 def missing_columns(results: Results, names: Sequence[str]) -> list[str]:
-    """Which of these columns the rows lack."""
+    """Those of the columns that the rows lack."""
     return [name for name in names if name not in results.columns]
 
 
 def column_problem(results: Results, name: str) -> None:
-    """Raise :class:`PlotError` if a column, where it is there, holds what figures cannot use."""
-    if name in results.columns and name not in _TEXT:
-        (flags if name in _FLAGS else numbers)(results, name)
+    """Raise :class:`PlotError` if a column of the dictionary is present with values of another type."""
+    if name in results.columns and columns()[name].type != "text":
+        (flags if columns()[name].type == "flag" else numbers)(results, name)
 
 
 def flags(rows: Results, name: str) -> BoolArray:
-    """A column of true and false."""
+    """A column of true and false, as booleans."""
     values = [str(value).lower() for value in rows[name].tolist()]
-    wrong = next((value for value in values if value not in ("true", "false")), None)
-    if wrong is not None:
-        raise PlotError(f"the column {name} must hold true or false, but it holds {wrong[:40]!r}")
+    other = next((value for value in values if value not in ("true", "false")), None)
+    if other is not None:
+        raise PlotError(f"the column {name} must contain true or false, but contains {other[:40]!r}")
     return np.array([value == "true" for value in values], dtype=np.bool_)
 
 
@@ -139,18 +132,28 @@ def texts(rows: Results, name: str) -> list[str]:
     return [str(value) for value in rows[name].tolist()]
 
 
+def equal_to(rows: Results, name: str, value: str) -> BoolArray:
+    """Mask of the rows with a text in a column."""
+    return np.array([text == value for text in texts(rows, name)], dtype=np.bool_)
+
+
+def all_series(panels: Sequence[Panel]) -> list[Series]:
+    """One series per folding in the panels, by index."""
+    return [s for _, s in sorted({s.index: s for panel in panels for s in panel.series}.items())]
+
+
 def set_paths(results: Results) -> list[str]:
-    """Columns that ``--set`` added: whatever is not in the column dictionary."""
+    """Columns that ``--set`` added: those not in the column dictionary."""
     return [name for name in results.columns if name not in columns()]
 
 
 def designs(results: Results) -> Results:
-    """One row per design: additive columns of ``--by`` rows are summed, peaks are their largest, the rest is common.
+    """One row per design: additive columns of ``--by`` rows are summed, of peaks the largest is kept, others are equal.
 
     Raises
     ------
     PlotError
-        If some rows of a design are missing, so that their sum is not the design.
+        If some rows of a design are missing.
     """
     if level_of(results) not in ("component", "op"):
         return results
@@ -176,7 +179,7 @@ def _starts(group: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _group_of(results: Results, names: Sequence[str]) -> NDArray[np.int64]:
-    """Number of the group of equal values in the named columns, per row, in order of appearance."""
+    """Per row, the index of its combination of values in the named columns, in order of appearance; (rows,)."""
     seen: dict[tuple[object, ...], int] = {}
     keys = zip(*(results[name].tolist() for name in names if name in results.columns), strict=True)
     return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
@@ -192,48 +195,48 @@ def _check_complete(results: Results, group: NDArray[np.int64], totals: dict[str
     if not complete:
         raise PlotError(
             "these rows are only some of the components or ops of a design, so they do not add up to it; "
-            "draw it from all rows of the result file, or from rows made without --by"
+            "use all rows of the result file, or rows made without --by"
         )
 
 
 def merged(rows: Results) -> list[Panel]:
-    """One panel per workload and profile, whatever else varies: for figures whose points need not form lines."""
+    """One panel per workload and profile, for figures whose points do not form lines."""
     group = _panel_groups(rows, _WHERE[:2])[1]
-    labels = series_labels(rows)
+    labels = _series_labels(rows)
     return [_panel(rows.where(group == g), labels, (), "op") for g in range(int(group.max()) + 1)]
 
 
 def _panel_groups(results: Results, where: Sequence[str], hint: str = "") -> tuple[list[str], NDArray[np.int64]]:
-    """Columns that tell panels apart, and the panel of each row."""
+    """Columns that distinguish panels, and the panel of each row."""
     present = [name for name in where if name in results.columns]
     group = _group_of(results, present)
     count = int(group.max()) + 1
     if count > MAX_PANELS:
         varied = [name for name in present if len(set(texts(results, name))) > 1]
         raise PlotError(
-            f"these rows hold {count} combinations of {', '.join(varied)}, one panel each; at most {MAX_PANELS} can "
-            f"be read. Draw fewer of them{hint}"
+            f"these rows contain {count} combinations of {', '.join(varied)}, one panel each; at most {MAX_PANELS} "
+            f"panels are drawn. Select fewer{hint}"
         )
     return present, group
 
 
 def panels(results: Results, level: Level = "total", over: Sequence[str] = ()) -> list[Panel]:
-    """One panel per workload, profile and ``--set`` values; in each one series per folding.
+    """One panel per workload, profile and ``--set`` values, each with one series per folding.
 
     Parameters
     ----------
-    over : columns that vary within a series, besides the chunk size, and make no panels.
+    over : columns that vary within a series, in addition to the chunk size.
 
     Raises
     ------
     PlotError
-        If the rows hold too many panels to be read, or two rows for one design.
+        If there are more than :data:`MAX_PANELS` panels, or two rows of one design.
     """
-    hint = ", or the kind trade-off, which takes any number of --set values" if set_paths(results) else ""
+    hint = ", or use the kind trade-off, which takes any number of --set values" if set_paths(results) else ""
     names = [name for name in (*_WHERE, *set_paths(results)) if name not in over]
     where, group = _panel_groups(results, names, hint)
     count = int(group.max()) + 1
-    labels = series_labels(results)
+    labels = _series_labels(results)
     details = _details(results, group, where[2:])
     return [_panel(results.where(group == g), labels, details[g], level, over) for g in range(count)]
 
@@ -241,21 +244,21 @@ def panels(results: Results, level: Level = "total", over: Sequence[str] = ()) -
 def _panel(
     rows: Results, labels: Sequence[Label], details: tuple[str, ...], level: Level, over: Sequence[str] = ()
 ) -> Panel:
-    series = tuple(series_of(rows, labels, level, over))
+    series = tuple(_series_of(rows, labels, level, over))
     return Panel(str(rows["workload"][0]), str(rows["profile"][0]), details, rows, series)
 
 
-def series_of(
+def _series_of(
     rows: Results, labels: Sequence[Label], level: Level = "total", over: Sequence[str] = ()
 ) -> Iterator[Series]:
-    """The series present in some rows, baseline first; the first look is kept for it even where it is absent."""
+    """The series of some rows, baseline first; index 0 is reserved for the baseline."""
     keys = _folding_keys(rows)
     first = 0 if labels and labels[0][2] == "1" else 1
     for index, (key, label, short) in enumerate(labels, first):
-        mine = np.array([k == key for k in keys], dtype=np.bool_)
-        if not mine.any():
+        mask = np.array([k == key for k in keys], dtype=np.bool_)
+        if not mask.any():
             continue
-        own = rows.where(mine)
+        own = rows.where(mask)
         own = own.where(np.argsort(numbers(own, "chunk_ms"), kind="stable"))
         if level in _WITHIN:
             _check_unique(own, label, ["chunk_ms", *over, *_WITHIN[level]])
@@ -263,13 +266,13 @@ def series_of(
 
 
 def _check_unique(own: Results, label: str, names: Sequence[str]) -> None:
-    """Raise if two rows of a series stand for one design."""
+    """Raise if two rows of a series describe one design."""
     group = _group_of(own, names)
     twice = np.flatnonzero(np.bincount(group) > 1)
     if len(twice):
         chunk = numbers(own, "chunk_ms")[np.argmax(group == twice[0])]
         raise PlotError(
-            f"two rows stand for one design ({own['workload'][0]} on {own['profile'][0]}, {label}, "
+            f"two rows describe one design ({own['workload'][0]} on {own['profile'][0]}, {label}, "
             f"chunk {chunk:g} ms); keep the rows of one sweep"
         )
 
@@ -279,8 +282,8 @@ def _folding_keys(rows: Results) -> list[tuple[str, ...]]:
     return list(zip(*(texts(rows, name) for name in present), strict=True))
 
 
-def series_labels(results: Results) -> list[Label]:
-    """Key, legend label and short label of every folding in the rows, by rising factor."""
+def _series_labels(results: Results) -> list[Label]:
+    """Key, legend label and short label of every folding in the rows, by increasing factor."""
     factors = numbers(results, "fold_factor")
     keys = _folding_keys(results)
     ordered = sorted({(factor, key) for factor, key in zip(factors.tolist(), keys, strict=True)})
@@ -294,24 +297,20 @@ def series_labels(results: Results) -> list[Label]:
 
 
 def _details(results: Results, group: NDArray[np.int64], names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Per panel, what tells it from other panels of its workload and profile."""
+    """Per panel, the values that distinguish it from other panels of its workload and profile."""
     first = np.unique(group, return_index=True)[1]
     heads = list(zip(*([texts(results, n)[i] for i in first] for n in _WHERE[:2]), strict=True))
-    found: list[tuple[str, ...]] = []
+    details: list[tuple[str, ...]] = []
     for g, row in enumerate(first):
         peers = [first[i] for i, head in enumerate(heads) if head == heads[g]]
-        found.append(
+        details.append(
             tuple(
-                f"{_short_path(name)} = {_shown(results[name][row])}"
+                f"{'.'.join(name.split('.')[-2:])} = {_shown(results[name][row])}"
                 for name in names
                 if len({str(results[name][i]) for i in peers}) > 1
             )
         )
-    return found
-
-
-def _short_path(path: str) -> str:
-    return ".".join(path.split(".")[-2:])
+    return details
 
 
 def _shown(value: object) -> str:
@@ -319,18 +318,24 @@ def _shown(value: object) -> str:
 
 
 def chunk_sizes(results: Results) -> list[float]:
-    """Every chunk size, rising [ms]."""
+    """Every chunk size, increasing [ms]."""
     return [float(c) for c in np.unique(numbers(results, "chunk_ms")) if np.isfinite(c)]
 
 
 def reference_chunk(results: Results) -> float:
-    """The chunk size of figures that show one: 160 ms if it is there, else the smallest."""
+    """The chunk size of figures that show one: 160 ms if swept, else the smallest [ms]."""
     sizes = chunk_sizes(results)
     return REFERENCE_CHUNK_MS if REFERENCE_CHUNK_MS in sizes else sizes[0]
 
 
+def reference_panels(results: Results, level: Level) -> tuple[float, list[Panel]]:
+    """The reference chunk size [ms] and the panels of its rows."""
+    chunk = reference_chunk(results)
+    return chunk, panels(results.where(numbers(results, "chunk_ms") == chunk), level)
+
+
 def chosen_chunks(sizes: Sequence[float], limit: int) -> list[float]:
-    """At most ``limit`` chunk sizes, evenly spread in their logarithm; doublings of the smallest where there are any.
+    """At most ``limit`` chunk sizes, evenly spaced in their logarithm; doublings of the smallest if there are several.
 
     >>> chosen_chunks([40.0 * i for i in range(1, 33)], 6)
     [40.0, 80.0, 160.0, 320.0, 640.0, 1280.0]

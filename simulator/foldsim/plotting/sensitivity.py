@@ -1,4 +1,4 @@
-"""The tornado: which uncertain coefficients decide the power, and which the saving."""
+"""Tornado diagrams: influence of uncertain coefficients on power and on the saving."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foldsim.plotting import style
-from foldsim.plotting.canvas import Entry, columns_for, grid, heading, legend, set_panel_title
-from foldsim.plotting.rows import Panel, numbers, panels, reference_chunk
+from foldsim.plotting.canvas import Entry, category_rows, columns_for, grid, heading, legend, note, set_panel_title
+from foldsim.plotting.rows import Panel, reference_panels
 from foldsim.plotting.terms import term_values, with_detail
 from foldsim.sweeps.results import Results
 from foldsim.units import PERCENT_PER_UNIT
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST = 8  # causes shown
+MAX_CAUSES = 8
 LOW_LOOK, HIGH_LOOK = 1, 2
 Swing = tuple[str, float, float]  # cause, value at its low end, value at its high end
 Powers = dict[str, tuple[float, float, float]]  # cause -> nominal, low, high [mW]
 
 
 def powers_by_cause(rows: Results) -> Powers:
-    """Nominal, low and high power of everything that is uncertain together [mW]."""
+    """Nominal, low and high power of the terms of each cause, which vary together [mW]."""
     ends = [term_values(rows, name) for name in ("power_mw", "power_low_mw", "power_high_mw")]
     causes = dict(zip(rows["term"].tolist(), rows["cause"].tolist(), strict=True))
-    found: Powers = {}
+    powers: Powers = {}
     for term in ends[0]:
         cause = str(causes[term])
-        before = found.get(cause, (0.0, 0.0, 0.0))
-        found[cause] = (before[0] + ends[0][term], before[1] + ends[1][term], before[2] + ends[2][term])
-    return found
+        nominal, low, high = powers.get(cause, (0.0, 0.0, 0.0))
+        powers[cause] = (nominal + ends[0][term], low + ends[1][term], high + ends[2][term])
+    return powers
 
 
 def power_swings(powers: Powers) -> tuple[float, list[Swing]]:
-    """Nominal power and, largest first, the power with each cause at its ends and all others nominal [mW]."""
+    """Nominal power and, largest first, the power with one cause at its ends and all others nominal [mW]."""
     total = sum(nominal for nominal, _, _ in powers.values())
     swings = [(cause, total - nominal + low, total - nominal + high) for cause, (nominal, low, high) in powers.items()]
     return total, _ranked(swings)
 
 
 def saving_swings(base: Powers, folded: Powers) -> tuple[float, list[Swing]]:
-    """Nominal saving and, largest first, the saving with each cause at its ends in both designs [%]."""
+    """Nominal saving and, largest first, the saving with one cause at its ends in both designs [%]."""
     before, after = (sum(nominal for nominal, _, _ in powers.values()) for powers in (base, folded))
     none = (0.0, 0.0, 0.0)
     swings = []
@@ -59,18 +59,14 @@ def _saving(before: float, after: float) -> float:
 
 
 def _ranked(swings: list[Swing]) -> list[Swing]:
-    return sorted(swings, key=lambda swing: -abs(swing[2] - swing[1]))[:MOST]
+    return sorted(swings, key=lambda swing: -abs(swing[2] - swing[1]))[:MAX_CAUSES]
 
 
 def sensitivity(results: Results) -> Figure:
-    """Which uncertain coefficients decide the power, and which the saving?
-
-    Per profile: the power of the first design (the baseline where there is one), and the saving of every folded one.
-    """
+    """The figure ``sensitivity``: per profile, the power of the first design and the saving of every folded one."""
     from matplotlib.patches import Patch
 
-    chunk = reference_chunk(results)
-    found = panels(results.where(numbers(results, "chunk_ms") == chunk), "term")
+    chunk, found = reference_panels(results, "term")
     drawn: list[tuple[Panel, float, list[Swing], str]] = []
     for panel in found:
         first, *others = panel.series
@@ -95,32 +91,20 @@ def sensitivity(results: Results) -> Figure:
 
 
 def _draw_panel(axes: Axes, nominal: float, swings: list[Swing]) -> None:
-    rows = np.arange(len(swings))
-    ends = (
-        (LOW_LOOK, "low end", [low for _, low, _ in swings]),
-        (HIGH_LOOK, "high end", [high for _, _, high in swings]),
-    )
-    for index, name, values in ends:
-        widths = np.array(values) - nominal
-        axes.barh(rows, widths, 0.7, left=nominal, label=name, zorder=2, **style.part_look(index))
+    for index, name, end in ((LOW_LOOK, "low end", 1), (HIGH_LOOK, "high end", 2)):
+        widths = np.array([swing[end] for swing in swings]) - nominal
+        axes.barh(range(len(swings)), widths, 0.7, left=nominal, label=name, zorder=2, **style.part_look(index))
     axes.axvline(nominal, color="#404040", linewidth=0.8, zorder=3)
     edges = [nominal, *(value for _, low, high in swings for value in (low, high))]
     least, most = min(edges), max(edges)
-    room = 0.23 * ((most - least) or 1.0)
-    decimals = int(np.clip(1 - np.floor(np.log10((most - least) or 1.0)), 1, 6))
+    span = (most - least) or 1.0
+    decimals = int(np.clip(1 - np.floor(np.log10(span)), 1, 6))
     for row, (_, low, high) in enumerate(swings):
-        for value, other in ((low, high), (high, low)):
-            if low == high and value == other:
-                continue
-            right = value > other or (value == other and value == high)
-            axes.annotate(
-                f"{value:.{decimals}f}".replace("-", "−"), (value, row), (2 if right else -2, 0),
-                textcoords="offset points", fontsize=6, va="center", ha="left" if right else "right",
-            )  # fmt: skip
-    axes.set_xlim(least - room, most + room)
+        if low != high:
+            for value, right in ((low, low > high), (high, high > low)):
+                text = f"{value:.{decimals}f}".replace("-", "−")
+                side = "left" if right else "right"
+                note(axes, text, (value, row), (2 if right else -2, 0), va="center", ha=side)
+    axes.set_xlim(least - 0.23 * span, most + 0.23 * span)
     axes.locator_params(axis="x", nbins=5)
-    axes.set_yticks(rows, [style.wrapped(cause, 30, 1) for cause, _, _ in swings], fontsize=6.5)
-    axes.invert_yaxis()
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x")
+    category_rows(axes, [style.wrapped(cause, 30, 1) for cause, _, _ in swings])

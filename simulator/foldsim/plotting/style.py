@@ -1,8 +1,8 @@
-"""Look of every figure: style sheets, colours with markers and hatches that survive greyscale, safe text.
+"""Style of all figures: style sheets, colours, markers and hatches that remain distinct in greyscale, safe text.
 
-``light`` is for screens and slides. ``print`` is for a journal's column of 3.5 in: greys, thin lines, small type.
+``light`` is for screens and slides. ``print`` is for a journal column of 3.5 in: greys, thin lines, small type.
 
-Colours are those of Okabe and Ito, which readers with any kind of colour vision tell apart
+The colours are those of Okabe and Ito, distinguishable with all kinds of colour vision
 (https://jfly.uni-koeln.de/color/).
 """
 
@@ -35,7 +35,7 @@ SERIES_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "p")
 PART_COLOURS: Final = (BLUE, SKY, ORANGE, LIGHT, GREEN, PURPLE, YELLOW, VERMILLION)
 PART_HATCHES: Final = ("", "///", "", "...", "", "xxx", "\\\\\\", "++")
 
-# In print: greys far enough apart, with line styles, markers and hatches for the rest.
+# Print: distinct greys, combined with line styles, markers and hatches.
 _PRINT_SERIES: Final = ("#000000", "#777777", "#B0B0B0", "#444444", "#999999", "#C8C8C8", "#222222", "#606060")
 _PRINT_LINES: Final[Any] = ("-", "--", "-.", (0, (4, 1, 1, 1, 1, 1)), (0, (2, 1)), (0, (6, 2)), "-", "--")
 _PRINT_PARTS: Final = ("#4D4D4D", "#D9D9D9", "#8C8C8C", "#FFFFFF", "#B3B3B3", "#EDEDED", "#FFFFFF", "#C0C0C0")
@@ -56,7 +56,7 @@ PANEL_WIDTH_IN: Final = 3.5
 PANEL_HEIGHT_IN: Final = 2.7
 MAX_COLUMNS: Final = 3
 
-# Groups of matplotlib's settings that change how a figure looks.
+# Groups of matplotlib's settings that change the appearance of a figure.
 # fmt: off
 _LOOKS: Final = (
     "agg", "axes", "errorbar", "figure", "font", "grid", "hatch", "image", "legend", "lines", "markers",
@@ -122,14 +122,14 @@ PRINT_STYLE: Final[Any] = STYLE | {
 
 @contextmanager
 def styled(name: StyleName = "light") -> Iterator[None]:
-    """matplotlib as a style sheet says, whatever the user's matplotlibrc; the user's settings come back after."""
+    """Apply a style sheet, independent of the user's matplotlibrc, and restore the user's settings afterwards."""
     import warnings
 
     import matplotlib
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
-        # matplotlib.rcdefaults() does as much but reads every style file on the way, 0.1 s.
+        # matplotlib.rcdefaults() is equivalent but reads every style file, which takes 0.1 s.
         plain: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if key.split(".")[0] in _LOOKS}
         plain.update(PRINT_STYLE if name == "print" else STYLE)
         matplotlib.rcParams.update(plain)
@@ -141,12 +141,12 @@ def styled(name: StyleName = "light") -> Iterator[None]:
 
 
 def printing() -> bool:
-    """Whether the style in force is ``print``."""
+    """Whether the current style is ``print``."""
     return _current.get() == "print"
 
 
 def colour(name: str) -> str:
-    """A colour of the palette as the style in force shows it."""
+    """A colour of the palette in the current style."""
     return _PRINT_ACCENTS.get(name, name) if printing() else name
 
 
@@ -177,7 +177,7 @@ def part_look(index: int) -> dict[str, Any]:
 
 
 def safe(text: str) -> str:
-    """Text that matplotlib shows as it is: no mathtext, no control characters, not taken for a hidden label.
+    """Text that matplotlib shows literally: no mathtext, no control characters, no hidden label.
 
     >>> safe("$x$")
     '\\\\$x\\\\$'
@@ -187,13 +187,13 @@ def safe(text: str) -> str:
 
 
 def wrapped(text: str, width: int = 40, lines: int = 2) -> str:
-    """Safe text, wrapped and cut where it is too long."""
-    found = textwrap.wrap(clean(text), width, max_lines=lines, placeholder=" …", break_on_hyphens=False)
-    return "\n".join(safe(line) for line in found)
+    """Safe text, wrapped, and shortened if it is too long."""
+    parts = textwrap.wrap(clean(text), width, max_lines=lines, placeholder=" …", break_on_hyphens=False)
+    return "\n".join(map(safe, parts))
 
 
 def axis_label(name: str, unit: str | None = None) -> str:
-    """Axis label of a column; ``unit`` where the figure shows it in another unit than the column's own."""
+    """Axis label of a column, in another unit than the column's if ``unit`` is given."""
     column = columns()[name]
     return f"{column.label} [{unit}]" if unit else column.axis_label
 

@@ -1,4 +1,4 @@
-"""Figures of energy terms: from the baseline's power to the folded design's."""
+"""Waterfall of energy terms, from the power of the baseline to that of the folded design."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from foldsim.plotting import style
 from foldsim.plotting.bars import POWER_TERMS
-from foldsim.plotting.canvas import Entry, columns_for, grid, heading, legend, set_panel_title
-from foldsim.plotting.rows import Panel, PlotError, Series, numbers, panels, reference_chunk, texts
+from foldsim.plotting.canvas import Entry, category_rows, columns_for, grid, heading, legend, note, set_panel_title
+from foldsim.plotting.rows import Panel, PlotError, Series, numbers, reference_panels, texts
 from foldsim.sweeps.columns import columns
 from foldsim.sweeps.results import Results
 
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST = 8  # terms shown alone
+MAX_TERMS = 8  # shown individually
 OTHER = "all other terms"
 PARTS = tuple(name.removeprefix("power_").removesuffix("_mw") for name in POWER_TERMS)
-WHOLE_INDEX = 4  # look of whole designs
 
 
 def term_values(rows: Results, name: str = "power_mw") -> dict[str, float]:
@@ -30,12 +29,8 @@ def term_values(rows: Results, name: str = "power_mw") -> dict[str, float]:
 
 
 def power_waterfall(results: Results) -> Figure:
-    """Which energy terms make the saving, and which does folding make worse?
-
-    One panel per profile and folded design at one chunk size, from the baseline's power to the folded design's.
-    """
-    chunk = reference_chunk(results)
-    found = panels(results.where(numbers(results, "chunk_ms") == chunk), "term")
+    """The figure ``power-waterfall``: one panel per profile and folded design at one chunk size."""
+    chunk, found = reference_panels(results, "term")
     pairs = [
         (panel, base, series) for panel in found for base, series in baseline_pairs(panel, "power-waterfall", chunk)
     ]
@@ -52,7 +47,7 @@ def power_waterfall(results: Results) -> Figure:
 
 
 def baseline_pairs(panel: Panel, kind: str, chunk: float) -> list[tuple[Series, Series]]:
-    """The baseline with every folded series of a panel."""
+    """Pairs of the baseline and each folded series of a panel."""
     base = next((series for series in panel.series if series.is_baseline), None)
     folded = [series for series in panel.series if not series.is_baseline]
     if base is None or not folded:
@@ -62,26 +57,26 @@ def baseline_pairs(panel: Panel, kind: str, chunk: float) -> list[tuple[Series, 
 
 
 def with_detail(panel: Panel, *details: str) -> Panel:
-    """The panel with more to tell it by."""
+    """The panel with more details in its title."""
     return Panel(panel.workload, panel.profile, (*details, *panel.details), panel.rows, panel.series)
 
 
 def steps(base: Series, series: Series) -> list[tuple[str, str, float]]:
-    """Name, part and change [mW] of the largest changes, savings first; then the others together."""
+    """Name, part and change [mW] of the largest changes, savings first; then the sum of the others."""
     before, after = term_values(base.rows), term_values(series.rows)
     part = dict(zip(texts(base.rows, "term"), texts(base.rows, "part"), strict=True))
     part |= dict(zip(texts(series.rows, "term"), texts(series.rows, "part"), strict=True))
     change = {name: after.get(name, 0.0) - before.get(name, 0.0) for name in (before | after)}
     ranked = sorted(change, key=lambda name: -abs(change[name]))
     least = 1e-3 * max(sum(before.values()), sum(after.values()))
-    alone = [name for name in ranked[:MOST] if abs(change[name]) > least]
-    rest = sum(change[name] for name in change if name not in alone)
-    alone.sort(key=lambda name: change[name])
-    return [*((name, part[name], change[name]) for name in alone), (OTHER, "", rest)]
+    shown = [name for name in ranked[:MAX_TERMS] if abs(change[name]) > least]
+    rest = sum(change[name] for name in change if name not in shown)
+    shown.sort(key=lambda name: change[name])
+    return [*((name, part[name], change[name]) for name in shown), (OTHER, "", rest)]
 
 
 def _draw_panel(axes: Axes, base: Series, series: Series) -> set[str]:
-    """Draw a waterfall; returns the parts in it."""
+    """Draw a waterfall; returns its parts."""
     start, end = (sum(term_values(s.rows).values()) for s in (base, series))
     bars = [("baseline", "whole", 0.0, start)]
     level = start
@@ -94,23 +89,17 @@ def _draw_panel(axes: Axes, base: Series, series: Series) -> set[str]:
         axes.barh(row, width, 0.72, left=left, label=style.safe(name), zorder=2, **_look(part))
         whole = part == "whole"
         text = style.short_number(width, 3) if whole else f"{width:+.{_decimals(most)}f}".replace("-", "−")
-        axes.annotate(
-            text, (max(left, left + width), row), (2, 0), textcoords="offset points", fontsize=6, va="center",
-        )  # fmt: skip
+        note(axes, text, (max(left, left + width), row), (2, 0), va="center")
         if row + 1 < len(bars):
             axes.plot([left + width] * 2, [row, row + 1], color=style.GREY, linewidth=0.5, zorder=1)
-    axes.set_yticks(range(len(bars)), [style.wrapped(name, 30, 1) for name, _, _, _ in bars], fontsize=6.5)
-    axes.invert_yaxis()
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x")
+    category_rows(axes, [style.wrapped(name, 30, 1) for name, _, _, _ in bars])
     axes.set_xlim(0, 1.16 * most)
     axes.set_xlabel(style.axis_label("power_mw"))
     return {part for _, part, _, _ in bars}
 
 
 def _decimals(most: float) -> int:
-    """Decimals that show a thousandth of the power or less."""
+    """Decimals that resolve a thousandth of the power."""
     return int(np.clip(3 - np.floor(np.log10(most)), 0, 6))
 
 

@@ -1,4 +1,4 @@
-"""Tipping points of ``foldsim tipping-point``: keys at which a variant starts or stops paying, by chunk size."""
+"""Tipping points of ``foldsim tipping-point``: numbers of keys at which a variant starts or stops to save, by chunk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from foldsim.plotting import style
 from foldsim.plotting.canvas import Entry, chunk_axis, grid, legend, level_axis
 from foldsim.plotting.maps import DOWN, UP
-from foldsim.plotting.rows import MAX_PANELS, FloatArray, PlotError, chunk_sizes, clean, numbers, texts
+from foldsim.plotting.rows import MAX_PANELS, FloatArray, PlotError, chunk_sizes, clean, equal_to, numbers, texts
 from foldsim.sweeps.results import Results
 
 if TYPE_CHECKING:
@@ -21,27 +21,24 @@ _WORDS = {"macs": "multiply-accumulates", "energy": "energy", "latency": "latenc
 _WHERE = ("workload", "variant", "against", "profile", "policy", "placement")
 _LINES: dict[str, Any] = {"stops": "-", "starts": "--"}
 _ARROWS = {"always": UP, "never": DOWN}
-ARROW_STEP = 1.22  # distance of the rows of arrows beyond the points searched, as a factor
+ARROW_STEP = 1.22  # ratio between rows of arrows outside the searched range
 
 
 def break_even(results: Results) -> Figure:
-    """Up to how many keys does a variant pay, in work, energy, latency and memory, at each chunk size?
-
-    One panel per variant and profile, a line per metric: below a solid line the variant pays, above a dashed one.
-    """
-    rows = results.where(np.array(texts(results, "over")) == "left_context")
+    """The figure ``break-even``: one panel per variant and profile, one line per metric."""
+    rows = results.where(equal_to(results, "over", "left_context"))
     if not len(rows):
-        raise PlotError("break-even: these rows hold no search over the left context")
+        raise PlotError("break-even: these rows contain no search over the left context")
     keys = list(zip(*(texts(rows, name) for name in _WHERE), strict=True))
     panels = list(dict.fromkeys(keys))
     if len(panels) > MAX_PANELS:
-        raise PlotError(f"break-even: these rows hold {len(panels)} panels; at most {MAX_PANELS} can be read")
+        raise PlotError(f"break-even: these rows contain {len(panels)} panels; at most {MAX_PANELS} are drawn")
     figure, every = grid(len(panels), _heading(panels), 2.85)
     metrics = [metric for metric in _WORDS if metric in texts(rows, "metric")]
     seen: set[str] = set()
     for axes, panel in zip(every, panels, strict=True):
-        mine = rows.where(np.array([key == panel for key in keys]))
-        seen |= _draw_panel(axes, mine, metrics)
+        own = rows.where(np.array([key == panel for key in keys]))
+        seen |= _draw_panel(axes, own, metrics)
         title = _title(panel, panels)
         axes.set_title("\n".join(style.wrapped(line, 40, 2) for line in title))
         axes.set_label(clean(", ".join(title)))
@@ -50,8 +47,8 @@ def break_even(results: Results) -> Figure:
 
 
 def _heading(panels: Sequence[tuple[str, ...]]) -> str:
-    """Title of the figure: what is the same in all panels."""
-    title = "Keys at which a variant starts and stops paying"
+    """Title of the figure, with the values that all panels share."""
+    title = "Tipping points of a variant"
     for at, form in ((0, ": {}"), (1, ", {}"), (2, " against {}")):
         if len({panel[at] for panel in panels}) == 1:
             title += form.format(panels[0][at])
@@ -59,7 +56,7 @@ def _heading(panels: Sequence[tuple[str, ...]]) -> str:
 
 
 def _title(panel: tuple[str, ...], panels: Sequence[tuple[str, ...]]) -> list[str]:
-    """Profile, and what tells the panel from others."""
+    """Profile and the values that distinguish the panel from others."""
     words = dict(zip(_WHERE, panel, strict=True))
     lines = [words["profile"]]
     varied = [name for i, name in enumerate(_WHERE) if len({p[i] for p in panels}) > 1 and name != "profile"]
@@ -68,7 +65,7 @@ def _title(panel: tuple[str, ...], panels: Sequence[tuple[str, ...]]) -> list[st
 
 
 def _draw_panel(axes: Axes, rows: Results, metrics: Sequence[str]) -> set[str]:
-    """Lines, bands and arrows of one panel; what of them occurs."""
+    """Lines, bands and arrows of one panel; returns the verdicts drawn."""
     chunk_axis(axes, chunk_sizes(rows))
     limit = float(numbers(rows, "keys_limit_tokens").max())
     own = rows.where(np.unique(numbers(rows, "chunk_ms"), return_index=True)[1])
@@ -78,14 +75,13 @@ def _draw_panel(axes: Axes, rows: Results, metrics: Sequence[str]) -> set[str]:
     values = [numbers(rows, "keys_tokens")[crossed], fewest]
     seen: set[str] = set()
     for rank, metric in enumerate(metrics):
-        mine = rows.where(np.array(texts(rows, "metric")) == metric)
-        verdicts = np.array(texts(mine, "verdict"))
+        own_rows = rows.where(equal_to(rows, "metric", metric))
         look: dict[str, Any] = {"color": style.series_colour(rank), "marker": style.series_marker(rank)}
-        seen |= _draw_lines(axes, mine, verdicts, metric, look)
+        seen |= _draw_lines(axes, own_rows, metric, look)
         if metric == "energy":
-            values += _draw_band(axes, mine, look["color"], limit)
-    known = np.concatenate(values)
-    bottom, top = float(known[known > 0].min()), float(known.max())
+            values += _draw_band(axes, own_rows, look["color"], limit)
+    keys = np.concatenate(values)
+    bottom, top = float(keys[keys > 0].min()), float(keys.max())
     if "always" in texts(rows, "verdict"):
         top = limit
     level_axis(axes.yaxis, [np.array([bottom, top])], 1.0)
@@ -95,10 +91,10 @@ def _draw_panel(axes: Axes, rows: Results, metrics: Sequence[str]) -> set[str]:
     return seen | {verdict for verdict, count in steps.items() if count}
 
 
-def _draw_lines(axes: Axes, mine: Results, verdicts: np.ndarray, metric: str, look: dict[str, Any]) -> set[str]:
-    """First crossings as lines with gaps where there is none, further ones as hollow marks."""
+def _draw_lines(axes: Axes, rows: Results, metric: str, look: dict[str, Any]) -> set[str]:
+    """First crossings as lines with gaps at chunk sizes without one, later crossings as hollow marks."""
     seen: set[str] = set()
-    chunk, keys = numbers(mine, "chunk_ms"), numbers(mine, "keys_tokens")
+    chunk, keys, verdicts = numbers(rows, "chunk_ms"), numbers(rows, "keys_tokens"), np.array(texts(rows, "verdict"))
     every, first = np.unique(chunk, return_index=True)
     for verdict, dashes in _LINES.items():
         y = np.where(verdicts[first] == verdict, keys[first], np.nan)
@@ -114,10 +110,10 @@ def _draw_lines(axes: Axes, mine: Results, verdicts: np.ndarray, metric: str, lo
     return seen
 
 
-def _draw_band(axes: Axes, mine: Results, colour: str, limit: float) -> list[FloatArray]:
-    """What the profile's ranges make of the first crossing of energy."""
-    chunk, at = np.unique(numbers(mine, "chunk_ms"), return_index=True)
-    low, high = numbers(mine, "keys_low_tokens")[at], numbers(mine, "keys_high_tokens")[at]
+def _draw_band(axes: Axes, rows: Results, colour: str, limit: float) -> list[FloatArray]:
+    """Range of the first crossing of energy over the ranges of the profile's coefficients."""
+    chunk, at = np.unique(numbers(rows, "chunk_ms"), return_index=True)
+    low, high = numbers(rows, "keys_low_tokens")[at], numbers(rows, "keys_high_tokens")[at]
     moves = high > low
     if not moves.any():
         return []
@@ -131,28 +127,20 @@ def _draw_band(axes: Axes, mine: Results, colour: str, limit: float) -> list[Flo
 
 
 def _draw_arrows(axes: Axes, rows: Results, metrics: Sequence[str], ends: tuple[float, float]) -> dict[str, int]:
-    """Arrows above the search where a metric always pays, below where it never does; how many rows of each."""
+    """Arrows above the searched range if a metric always saves, below if never; returns the rows of arrows of each."""
     bottom, top = ends
     steps = dict.fromkeys(_ARROWS, 0)
     for verdict, mark in _ARROWS.items():
         for rank, metric in enumerate(metrics):
-            here = (np.array(texts(rows, "metric")) == metric) & (np.array(texts(rows, "verdict")) == verdict)
-            chunk = numbers(rows, "chunk_ms")[here]
+            chunk = numbers(rows, "chunk_ms")[equal_to(rows, "metric", metric) & equal_to(rows, "verdict", verdict)]
             if not len(chunk):
                 continue
             steps[verdict] += 1
             factor = ARROW_STEP ** steps[verdict]
             level = top * factor if verdict == "always" else bottom / factor
             label = style.safe(f"{_WORDS[metric]}, {verdict}")
-            axes.plot(
-                chunk,
-                np.full(chunk.shape, level),
-                linestyle="none",
-                marker=mark,
-                markersize=5.0,
-                color=style.series_colour(rank),
-                label=label,
-            )
+            look: dict[str, Any] = {"linestyle": "none", "marker": mark, "markersize": 5.0}
+            axes.plot(chunk, np.full(chunk.shape, level), color=style.series_colour(rank), label=label, **look)
     return steps
 
 
@@ -164,9 +152,9 @@ def _entries(metrics: Sequence[str], seen: set[str]) -> list[Entry]:
     for rank, metric in enumerate(metrics):
         look: dict[str, Any] = {"color": style.series_colour(rank), "marker": style.series_marker(rank)}
         entries.append((Line2D([], [], linestyle="none", **look), _WORDS[metric]))
-    words = {"stops": "pays below", "starts": "pays above"}
+    words = {"stops": "saves below", "starts": "saves above"}
     entries += [(Line2D([], [], color=style.GREY, linestyle=_LINES[v]), words[v]) for v in _LINES if v in seen]
-    arrows = {"always": "always pays", "never": "never pays"}
+    arrows = {"always": "always saves", "never": "never saves"}
     entries += [
         (Line2D([], [], linestyle="none", marker=_ARROWS[v], color=style.GREY), words)
         for v, words in arrows.items()
@@ -174,7 +162,7 @@ def _entries(metrics: Sequence[str], seen: set[str]) -> list[Entry]:
     ]
     if "again" in seen:
         hollow = Line2D([], [], linestyle="none", marker="o", markerfacecolor="white", color=style.GREY)
-        entries.append((hollow, "starts or stops again"))
+        entries.append((hollow, "later crossings"))
     if "energy" in metrics:
-        entries.append((Patch(facecolor=style.GREY, alpha=0.3), "energy: what the profile's ranges allow"))
-    return [*entries, (Line2D([], [], color=style.GREY, linestyle=":"), "the workload's own keys")]
+        entries.append((Patch(facecolor=style.GREY, alpha=0.3), "energy: ranges of the profile's coefficients"))
+    return [*entries, (Line2D([], [], color=style.GREY, linestyle=":"), "keys of the workload")]

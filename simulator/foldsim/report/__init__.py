@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page made from the rows of a sweep."""
+"""The report: one self-contained HTML page of the rows of a sweep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def render_report(results: Results) -> str:
     Raises
     ------
     ReportError
-        If the rows cannot be reported or plotly is missing; says why and what to do.
+        If the rows cannot be reported or plotly is not installed; says why and what to do.
     """
     from foldsim.report.page import render
 
@@ -24,17 +24,17 @@ def render_report(results: Results) -> str:
 
 
 def write_report(results: Results, path: Path) -> None:
-    """Write the page to ``path``. The file appears whole or not at all.
+    """Write the page to ``path`` atomically.
 
     Parameters
     ----------
     results : rows of a sweep, one per design (no ``--by``).
-    path : a file that ends in .html.
+    path : ends in .html or .htm.
 
     Raises
     ------
     ReportError
-        If the rows cannot be reported, plotly is missing, or ``path`` cannot take a page.
+        If the rows cannot be reported, plotly is not installed, or ``path`` cannot be written.
     """
     check_output(path)
     write_atomically(path, render_report(results).encode())
@@ -43,7 +43,7 @@ def write_report(results: Results, path: Path) -> None:
 def check_output(path: Path) -> None:
     """Raise :class:`ReportError` if a page cannot be written there."""
     if path.suffix.lower() not in (".html", ".htm"):
-        raise ReportError(f"cannot write a report to {str(path)!r}; end it in .html")
+        raise ReportError(f"unknown format of {str(path)!r}; the name of a report must end in .html")
     if path.is_dir():
         raise ReportError(f"{path}: is a folder")
     if not path.parent.is_dir():

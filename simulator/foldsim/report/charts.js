@@ -1,20 +1,20 @@
-// The charts, drawn by Plotly from the rows around the picked design.
+// The charts, drawn by Plotly from the rows around the selected design.
 "use strict";
 
 const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "star", "pentagon"];
 const MEMORY_PARTS = [["weights_bytes", "weights"], ["state_bytes", "state"], ["activation_peak_bytes", "peak activations"]];
 const CLOUD_POINTS = 1500;
-const CROWDED = 12; // points of a series from which its marks are small
-const BAR_ROOM = 1.35; // of the longest bar, for the total beside it
+const CROWDED = 12; // points of a series above which its marks are small
+const BAR_ROOM = 1.35; // length of the axis over the longest bar, to leave space for the total
 const charts = [];
 
 function buildCharts() {
   const list = [
     ["power", "Average power against chunk size", powerChart],
-    ["saving", "What folding saves against chunk size", savingChart],
+    ["saving", "Saving from folding against chunk size", savingChart],
     ["latency", "Compute latency against chunk size", latencyChart],
-    ["breakdown", "Where the power goes, at the picked chunk", breakdownChart],
-    ["memory", "Where the memory goes, at the picked chunk", memoryChart],
+    ["breakdown", "Power by part at the selected chunk", breakdownChart],
+    ["memory", "Memory by content at the selected chunk", memoryChart],
     ["tradeoff", "Power against delay and memory", tradeoffChart],
   ];
   for (const [name, title, make] of list) {
@@ -61,7 +61,7 @@ function drawCharts(row) {
   }
 }
 
-// ---- look ----
+// ---- style ----
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const series = (index) => colour(`series-${index % 8}`);
@@ -88,7 +88,7 @@ function axis(title, more = {}) {
     ticks: "outside", tickcolor: colour("line"), automargin: true, ...more };
 }
 
-// A logarithmic axis over the chunk sizes, marked at no more of them than have room.
+// A logarithmic axis with ticks at as many chunk sizes as there is space for.
 function chunkAxis(rows) {
   const sizes = [...new Set(rows.map((r) => at("chunk_ms", r)))].sort((a, b) => a - b);
   const kept = [];
@@ -99,7 +99,7 @@ function chunkAxis(rows) {
   return axis(axisLabel("chunk_ms"), { type: "log", tickvals: kept, ticktext: kept.map(String), range: [first - room, last + room] });
 }
 
-// A logarithmic axis of values with readable marks: 1, 2 and 5 times powers of ten.
+// A logarithmic axis with ticks at 1, 2 and 5 times powers of ten.
 function levelAxis(title, values, more = 0.06) {
   const good = values.filter((v) => v > 0);
   const [low, high] = extent(good).map(Math.log10);
@@ -115,23 +115,23 @@ function pickedLine(row, rows) {
   return rows.length > 1 ? [{ type: "line", xref: "x", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line: { color: colour("quiet"), width: 1, dash: "dot" }, layer: "below" }] : [];
 }
 
-// Marks that say what is wrong with a design: a cross for not real time, hollow for does not fit.
+// Marks of problems: a cross for not in real time, hollow for does not fit.
 const markOf = (r, symbol) => (at("realtime", r) ? symbol + (at("fits", r) ? "" : "-open") : "x" + (at("fits", r) ? "" : "-open"));
 
 function marks(rows, index, size = rows.length > CROWDED ? 5 : 8) {
   return { symbol: rows.map((r) => markOf(r, SYMBOLS[index % 8])), color: series(index), size, line: { color: series(index), width: 1.5 } };
 }
 
-function troubles(rows) {
-  const told = [];
-  if (rows.some((r) => !at("realtime", r))) told.push("cross: not in real time");
-  if (rows.some((r) => !at("fits", r))) told.push("hollow: does not fit");
-  return told.length ? ` Marks: ${told.join("; ")}.` : "";
+function problemMarks(rows) {
+  const found = [];
+  if (rows.some((r) => !at("realtime", r))) found.push("cross: not in real time");
+  if (rows.some((r) => !at("fits", r))) found.push("hollow: does not fit");
+  return found.length ? ` Marks: ${found.join("; ")}.` : "";
 }
 
 // ---- rows of the charts ----
 
-// One series per folding: the rows around the pick that are folded alike.
+// One series per folding among the rows around the selected design.
 function seriesAround(row, free) {
   const extra = FOLDING.slice(1).filter((name) => page.axes.some((a) => a.name === name));
   const groups = new Map();
@@ -175,7 +175,7 @@ function powerChart(row) {
     ...(isFolded(r) ? [`saves ${percent(at("power_saving_ratio", r))} (${savingBand(r)})`] : [])])));
   const seen = ["power_mw", "power_low_mw", "power_high_mw"].flatMap((name) => values(rows, name));
   return { data, layout: { xaxis: chunkAxis(rows), yaxis: levelAxis(axisLabel("power_mw"), seen), shapes: pickedLine(row, rows) },
-    caption: `Shaded: every coefficient of the profile at its low end to every one at its high end.${troubles(rows)}` };
+    caption: `Shaded: from all coefficients of the profile at their low ends to all at their high ends.${problemMarks(rows)}` };
 }
 
 function savingChart(row) {
@@ -194,7 +194,7 @@ function savingChart(row) {
   const [low, high] = extent([0, 1, ...seen]);
   const zero = { type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: colour("quiet"), width: 1 } };
   return { data, layout: { xaxis: chunkAxis(rows), yaxis: axis("Saving against the baseline [%]", { range: [low - (low < 0 ? 1 : 0), 1.08 * high] }), shapes: [zero, ...pickedLine(row, rows)] },
-    caption: `Shaded: what the ranges allow; both designs stand on one chip, so most of the uncertainty cancels.${troubles(rows)}` };
+    caption: `Shaded: saving over the ranges of the coefficients; both designs use the same chip, so most of the uncertainty cancels.${problemMarks(rows)}` };
 }
 
 function latencyChart(row) {
@@ -204,12 +204,12 @@ function latencyChart(row) {
   const ends = [0.8 * x[0], 1.25 * x[x.length - 1]];
   const limit = { type: "scatter", mode: "lines", name: "real-time limit: latency = chunk", x: ends, y: ends, line: { color: colour("bad"), width: 1.5, dash: "dash" }, hoverinfo: "skip" };
   const data = [...list.map((s) => line(s, "latency_ms", 1, (r) => [`latency ${number(at("latency_ms", r))} ms`, `real-time factor ${number(at("rtf", r))}`,
-    `limited by ${chartText(limitText(r), 40)}`, `a word waits ${number(at("user_perceived_latency_ms", r))} ms on average`])), limit];
+    `limited by ${chartText(limitText(r), 40)}`, `user-perceived latency ${number(at("user_perceived_latency_ms", r))} ms`])), limit];
   return { data, layout: { xaxis: chunkAxis(rows), yaxis: levelAxis(axisLabel("latency_ms"), [...values(rows, "latency_ms"), x[0], x[x.length - 1]]), shapes: pickedLine(row, rows) },
-    caption: `Above the dashed line a design falls behind the audio.${troubles(rows)}` };
+    caption: `Above the dashed line a design is slower than the audio.${problemMarks(rows)}` };
 }
 
-// Bars per folding, one part on the other; a share is written where it has room.
+// A stacked bar per folding; shares are written in parts that are wide enough.
 function stacked(list, parts, unit, most) {
   const room = (plotWidth(byId("picked-charts").querySelector(".plot")) - 150) / (BAR_ROOM * most);
   const names = list.map((s) => chartText(s.label, 24));
@@ -238,8 +238,8 @@ function barLayout(list, title, value, unit) {
 function breakdownChart(row) {
   const list = seriesAround(row, []);
   const parts = PARTS.map(([name, label]) => [label, (r) => at(name, r), (r) => at(name, r) / at("power_mw", r)]);
-  const told = list.map((s) => `${s.label}: ${range(at("power_low_mw", s.rows[0]), at("power_high_mw", s.rows[0]))} mW`).join("; ");
-  return { data: stacked(list, parts, "mW", extent(list.map((s) => at("power_mw", s.rows[0])))[1]), layout: barLayout(list, axisLabel("power_mw"), (r) => at("power_mw", r), "mW"), caption: `Ranges: ${told}.` };
+  const listed = list.map((s) => `${s.label}: ${range(at("power_low_mw", s.rows[0]), at("power_high_mw", s.rows[0]))} mW`).join("; ");
+  return { data: stacked(list, parts, "mW", extent(list.map((s) => at("power_mw", s.rows[0])))[1]), layout: barLayout(list, axisLabel("power_mw"), (r) => at("power_mw", r), "mW"), caption: `Ranges: ${listed}.` };
 }
 
 function memoryChart(row) {
@@ -247,9 +247,9 @@ function memoryChart(row) {
   const runtime = (r) => Math.max(0, at("memory_bytes", r) - placedBytes(r));
   const parts = [...MEMORY_PARTS.map(([name, label]) => [label, (r) => at(name, r)]), ["runtime", runtime]]
     .map(([label, bytes]) => [label, (r) => bytes(r) / BYTES_PER_MB, (r) => bytes(r) / at("memory_bytes", r)]);
-  const told = list.map((s) => `${s.label}: ${megabytes(at("onchip_bytes", s.rows[0]))}`).join("; ");
+  const listed = list.map((s) => `${s.label}: ${megabytes(at("onchip_bytes", s.rows[0]))}`).join("; ");
   return { data: stacked(list, parts, "MB", extent(list.map((s) => at("memory_bytes", s.rows[0])))[1] / BYTES_PER_MB), layout: barLayout(list, "Memory [MB]", (r) => at("memory_bytes", r) / BYTES_PER_MB, "MB"),
-    caption: `Of it on chip: ${told}.` };
+    caption: `On chip: ${listed}.` };
 }
 
 function front(rows) {
@@ -267,27 +267,27 @@ function front(rows) {
 function tradeoffChart(row) {
   const list = seriesAround(row, ["chunk_ms"]);
   const rows = allRows(list);
-  const mine = new Set(rows);
+  const drawn = new Set(rows);
   const own = rowsLike(row, page.axes.map((a) => a.name).filter((name) => name !== "workload" && name !== "profile"));
-  const other = own.filter((r) => !mine.has(r));
+  const other = own.filter((r) => !drawn.has(r));
   const step = Math.ceil(other.length / CLOUD_POINTS) || 1;
   const cloud = other.filter((_, i) => i % step === 0);
   const every = [...rows, ...cloud];
   const most = extent(values(every, "memory_bytes"))[1];
   const scale = list[0].rows.length > CROWDED ? 0.5 : 1;
   const size = (r) => scale * (5 + (11 * at("memory_bytes", r)) / most);
-  const lines = (r) => [`${number(at("power_mw", r))} mW (${range(at("power_low_mw", r), at("power_high_mw", r))})`, `a word waits ${number(at("user_perceived_latency_ms", r))} ms`, `memory ${megabytes(at("memory_bytes", r))}`];
+  const lines = (r) => [`${number(at("power_mw", r))} mW (${range(at("power_low_mw", r), at("power_high_mw", r))})`, `user-perceived latency ${number(at("user_perceived_latency_ms", r))} ms`, `memory ${megabytes(at("memory_bytes", r))}`];
   const named = list[list.length - 1].rows;
-  const said = (some) => some === named && some.length <= 8;
-  const points = (some, index, name) => ({ type: "scatter", mode: said(some) ? "markers+text" : "markers", name,
-    text: said(some) ? some.map((r) => `${at("chunk_ms", r)} ms`) : [], textposition: "bottom left", cliponaxis: false, textfont: { size: 11, color: colour("quiet") }, x: values(some, "user_perceived_latency_ms"), y: values(some, "power_mw"), customdata: some,
+  const labelled = (some) => some === named && some.length <= 8;
+  const points = (some, index, name) => ({ type: "scatter", mode: labelled(some) ? "markers+text" : "markers", name,
+    text: labelled(some) ? some.map((r) => `${at("chunk_ms", r)} ms`) : [], textposition: "bottom left", cliponaxis: false, textfont: { size: 11, color: colour("quiet") }, x: values(some, "user_perceived_latency_ms"), y: values(some, "power_mw"), customdata: some,
     marker: { ...marks(some, index), size: some.map(size), opacity: 0.85 }, hovertext: some.map((r) => hover(r, [foldLabel(at("fold_factor", r)), ...lines(r)])), hovertemplate: "%{hovertext}<extra></extra>" });
   const grey = { ...points(cloud, 7, "other settings"), marker: { color: colour("quiet"), size: 4, opacity: 0.4 } };
   const best = front(own);
   const data = [...(cloud.length ? [grey] : []), ...list.map((s) => points(s.rows, s.index, chartText(s.label, 40))),
-    { type: "scatter", mode: "lines", name: "best: nothing beats it in both", x: values(best, "user_perceived_latency_ms"), y: values(best, "power_mw"), line: { color: colour("front"), width: 1.5, shape: "hv" }, hoverinfo: "skip" },
-    { type: "scatter", mode: "markers", name: "picked", x: [at("user_perceived_latency_ms", row)], y: [at("power_mw", row)], marker: { symbol: "circle-open", size: 24, color: colour("text"), line: { width: 2 } }, hoverinfo: "skip" }];
+    { type: "scatter", mode: "lines", name: "Pareto front: power and delay", x: values(best, "user_perceived_latency_ms"), y: values(best, "power_mw"), line: { color: colour("front"), width: 1.5, shape: "hv" }, hoverinfo: "skip" },
+    { type: "scatter", mode: "markers", name: "selected", x: [at("user_perceived_latency_ms", row)], y: [at("power_mw", row)], marker: { symbol: "circle-open", size: 24, color: colour("text"), line: { width: 2 } }, hoverinfo: "skip" }];
   const thinned = step > 1 ? ` One in ${step} of the other settings is drawn.` : "";
   return { data, layout: { xaxis: levelAxis(axisLabel("user_perceived_latency_ms"), values(every, "user_perceived_latency_ms"), plotWidth(byId("charts").querySelector(".plot")) < 420 ? 0.22 : 0.13), yaxis: levelAxis(axisLabel("power_mw"), values(every, "power_mw"), 0.13), height: 400 },
-    caption: `Larger marks need more memory. The stepped line joins the designs that run in real time, fit, and are beaten by none in both.${thinned}${troubles(rows)}` };
+    caption: `Larger marks need more memory. The stepped line is the Pareto front among designs that run in real time and fit.${thinned}${problemMarks(rows)}` };
 }

@@ -1,4 +1,4 @@
-"""Rows of a sweep as compact plain data for the page, and the columns a person picks a design by."""
+"""Rows of a sweep as compact data for the page, and the columns that identify a design."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from foldsim.report.errors import ReportError
-from foldsim.sweeps.columns import columns
+from foldsim.sweeps.columns import Column, columns
 from foldsim.sweeps.commands import command_of
 from foldsim.sweeps.results import Results
 
 SIGNIFICANT_DIGITS = 7
 MAX_ROWS = 100_000
 
-# Columns that always identify a design, and those added, in this order, if several rows remain.
+# Columns that always identify a design, and those added in this order if they are not sufficient.
 AXES = ("workload", "profile", "chunk_ms", "fold_factor")
 _MORE_AXES = (
     *("policy", "operating_point", "placement", "compression", "weight_bits"),
@@ -32,10 +32,10 @@ NEEDED = (
 
 
 def check_rows(results: Results) -> None:
-    """Raise :class:`ReportError` if a page cannot be made of these rows."""
+    """Raise :class:`ReportError` if the rows cannot be reported."""
     if {"component", "op"} & set(results.columns):
         raise ReportError(
-            "the report needs one row per design, and these are the rows of --by; make them with: "
+            "the report needs one row per design, but these are rows of --by; make them with: "
             + command_of(results, by="")
         )
     missing = [name for name in NEEDED if name not in results.columns]
@@ -48,17 +48,17 @@ def check_rows(results: Results) -> None:
         raise ReportError("there are no rows to report")
     if len(results) > MAX_ROWS:
         raise ReportError(
-            f"{len(results):,} rows; a page holds at most {MAX_ROWS:,}: sweep fewer values, or report some of them"
+            f"{len(results):,} rows; a report contains at most {MAX_ROWS:,}: sweep fewer values or report a part"
         )
 
 
 def design_axes(results: Results) -> list[str]:
-    """Columns that together tell every design apart: what the page lets a person pick.
+    """Columns that together identify every design: the controls of the page.
 
     Raises
     ------
     ReportError
-        If two rows stand for one design.
+        If two rows describe one design.
     """
     known = columns()
     axes = list(AXES[:2])
@@ -74,16 +74,16 @@ def design_axes(results: Results) -> list[str]:
     if _distinct(key) < len(results):
         order, counts = np.unique(key, return_index=True, return_counts=True)[1:]
         row = int(order[np.argmax(counts)])
-        told = ", ".join(f"{name} {results[name][row]}" for name in axes)
-        raise ReportError(f"{int(counts.max())} rows stand for one design ({told}); report the rows of one sweep")
+        values = ", ".join(f"{name} {results[name][row]}" for name in axes)
+        raise ReportError(f"{int(counts.max())} rows describe one design ({values}); report the rows of one sweep")
     return axes
 
 
 def _codes(results: Results, name: str) -> tuple[np.ndarray, list[Any]]:
-    """Each row's index into the distinct values of a column, in order of appearance, and those values."""
-    found: dict[Any, int] = {}
-    codes = np.array([found.setdefault(_key(v), len(found)) for v in results[name].tolist()], dtype=np.int64)
-    return codes, list(found)
+    """Per row, the index of its value among the distinct values of a column, in order of appearance; these values."""
+    index: dict[Any, int] = {}
+    codes = np.array([index.setdefault(_key(v), len(index)) for v in results[name].tolist()], dtype=np.int64)
+    return codes, list(index)
 
 
 def _key(value: Any) -> Any:
@@ -103,7 +103,7 @@ def _distinct(key: np.ndarray) -> int:
 
 
 def encode(results: Results) -> dict[str, Any]:
-    """Column-wise rows: text as codes into a list, numbers with :data:`SIGNIFICANT_DIGITS`, what is not finite null."""
+    """Rows by column: text as codes into a list, numbers with :data:`SIGNIFICANT_DIGITS`, null if not finite."""
     return {"count": len(results), "columns": {name: _encode(results, name) for name in results.columns}}
 
 
@@ -120,7 +120,7 @@ def _encode(results: Results, name: str) -> dict[str, Any]:
 
 
 def rounded(value: float) -> float | int | None:
-    """A number as the page holds it; whole numbers stay as they are."""
+    """A number as in the page; integers are not rounded."""
     if isinstance(value, int):
         return value
     if not math.isfinite(value):
@@ -131,29 +131,10 @@ def rounded(value: float) -> float | int | None:
     return int(short) if short.is_integer() and abs(short) < 2**53 else short
 
 
-def decode(data: dict[str, Any]) -> dict[str, list[Any]]:
-    """Plain values of :func:`encode`'s columns, as the page's script reads them."""
-    plain: dict[str, list[Any]] = {}
-    for name, column in data["columns"].items():
-        if column["kind"] == "text":
-            plain[name] = [column["texts"][code] for code in column["codes"]]
-        elif column["kind"] == "flag":
-            plain[name] = [bool(v) for v in column["values"]]
-        else:
-            plain[name] = column["values"]
-    return plain
-
-
 def dictionary(results: Results) -> list[dict[str, str]]:
     """Name, unit, label, group and meaning of every column of the rows."""
-    known = columns()
-    return [
-        {
-            "name": name,
-            "unit": known[name].unit if name in known else "",
-            "label": known[name].label if name in known else name,
-            "group": known[name].group if name in known else "set",
-            "meaning": known[name].meaning if name in known else "Value given with --set.",
-        }
-        for name in results.columns
-    ]
+    entries = []
+    for name in results.columns:
+        column = columns().get(name) or Column(name, "set", "", name, False, "", "Value given with --set.")
+        entries.append({key: getattr(column, key) for key in ("name", "unit", "label", "group", "meaning")})
+    return entries

@@ -1,4 +1,4 @@
-"""What is wrong with a report that was asked for."""
+"""The error of the report."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from foldsim.errors import UserError
 
 
 class ReportError(UserError):
-    """A report that cannot be made; the message says why and what to do."""
+    """A report that cannot be created; the message says why and what to do."""

@@ -1,5 +1,5 @@
-// The page's data and state, text and number formats, and what every part uses.
-// Names come from files of other people: they reach the page as text nodes or, in charts, through chartText().
+// Data and state of the page, formats of text and numbers, and functions shared by all parts.
+// Names in the data are untrusted: they are inserted as text nodes or, in charts, through chartText().
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -23,7 +23,7 @@ function decodeRows(packed) {
 
 // ---- text ----
 
-// Characters that hide or turn text round (controls, direction marks) are shown as a box.
+// Control characters and direction marks, which hide or reorder text, are shown as a replacement character.
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 const shown = (value) => String(value).replace(UNSEEN, "\ufffd");
 
@@ -32,18 +32,18 @@ function shortened(text, most) {
   return letters.length > most ? letters.slice(0, most - 1).join("") + "…" : text;
 }
 
-// Plotly reads tags and entities in labels; after this it shows them as they are.
+// Escape the tags and entities that Plotly would interpret in labels.
 const chartText = (value, most = 60) =>
   shortened(shown(value), most).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 function element(tag, text = "", attributes = {}) {
-  const made = document.createElement(tag);
-  if (text !== "") made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
+  const created = document.createElement(tag);
+  if (text !== "") created.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) created.setAttribute(name, value);
+  return created;
 }
 
-// Text with some of it strong: pieces that are arrays of one are strong.
+// Text from pieces; pieces in an array are emphasised.
 function fill(target, pieces) {
   target.replaceChildren(
     ...pieces.map((piece) => (Array.isArray(piece) ? element("strong", piece[0]) : document.createTextNode(piece))),
@@ -52,7 +52,7 @@ function fill(target, pieces) {
 
 // ---- numbers ----
 
-// One formatter per number of places: making one takes far longer than using it.
+// One formatter per number of decimals, because creating one is slow.
 const formatters = [];
 function grouped(value, places) {
   formatters[places] ||= new Intl.NumberFormat("en", { maximumFractionDigits: places, minimumFractionDigits: 0 });
@@ -73,7 +73,7 @@ function percentDigits(ratio, more = 0) {
   return (100 * ratio).toFixed((Math.abs(ratio) < 0.0995 ? 1 : 0) + more).replace("-", "−");
 }
 
-// Ends that differ but look alike get one more digit.
+// Ends that differ but round to the same digits get one more digit.
 function percentRange(low, high) {
   const more = low !== high && percentDigits(low) === percentDigits(high) ? 1 : 0;
   return `${percentDigits(low, more)} to ${percentDigits(high, more)} %`;
@@ -93,7 +93,7 @@ const range = (low, high) => `${number(low)} to ${number(high)}`;
 // ---- columns ----
 
 const columnOf = (name) => page.columns.get(name) || { name, label: name, unit: "", meaning: "", group: "set" };
-// A --set path by its last two words; two paths that end alike keep their whole length.
+// A --set path is shortened to its last two words unless that is ambiguous.
 function labelOf(name) {
   const column = columnOf(name);
   if (column.group !== "set") return column.label;
@@ -122,7 +122,7 @@ function cellText(name, value) {
 const at = (name, row) => (page.rows[name] === undefined ? null : page.rows[name][row]);
 const isFolded = (row) => at("fold_factor", row) > 1;
 const foldLabel = (factor) => (factor > 1 ? `folded, N = ${factor}` : "baseline");
-// The folding columns say 'none' for the baseline, so they do not tell a baseline from its folded designs.
+// Columns that differ between a baseline and its folded designs.
 const FOLDING = ["fold_factor", "fold_scope", "fold_layers", "fold_heads"];
 
 function buildAxes() {
@@ -139,7 +139,7 @@ function buildAxes() {
   });
 }
 
-// Rows that agree with a row in every axis but the free ones.
+// Rows equal to a row on all axes except the free ones.
 function rowsLike(row, free) {
   const fixed = page.axes.filter((axis) => !free.includes(axis.name));
   const found = [];
@@ -155,10 +155,10 @@ function baselineOf(row) {
   return found === undefined ? -1 : found;
 }
 
-// The folded rows of other chunks or profiles that are folded as this row is.
+// Folded rows equal to this row on all axes except the free ones.
 const foldedLike = (row, free) => rowsLike(row, free).filter(isFolded);
 
-// A baseline's mark stands for its chunk and profile: the folding that was picked stays, where it exists there.
+// A baseline selected in a chart selects its chunk and profile; the selected folding is kept if it exists there.
 function keepingFolding(row) {
   if (isFolded(row) || !isFolded(page.picked)) return row;
   const found = rowsLike(row, FOLDING).find((r) => FOLDING.every((name) => at(name, r) === at(name, page.picked)));
@@ -169,7 +169,7 @@ function bySorted(rows, name) {
   return [...rows].sort((a, b) => at(name, a) - at(name, b));
 }
 
-// ---- the pick ----
+// ---- selection ----
 
 function pick(row) {
   if (row < 0 || row >= page.count) return;
@@ -180,7 +180,7 @@ function pick(row) {
   for (const listener of page.listeners) listener(row);
 }
 
-// The row with a new value on one axis that keeps most of the others.
+// Select the row with a new value on one axis and the most unchanged values on the others.
 function pickOn(axis, code) {
   let best = -1;
   let most = -1;

@@ -1,4 +1,4 @@
-"""Put the page together: markup, style, scripts, plotting library and data in one file."""
+"""The page assembled from markup, style, scripts, plotting library and data."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def render(results: Results) -> str:
         "provenance": results.provenance,
         "profiles": profile_notes(results),
     }
-    script = "\n".join(_own(name) for name in SCRIPTS)
+    script = "\n".join(_text_of(name) for name in SCRIPTS)
     parts = {
         "POLICY": _policy(script, plotly),
-        "STYLE": _own("page.css"),
+        "STYLE": _text_of("page.css"),
         "META": json_for_html(meta),
         "ROWS": packed(json.dumps(encode(results), separators=(",", ":"), allow_nan=False).encode()),
         "PLOTLY": packed(plotly),
         "SCRIPT": script,
     }
-    # One pass, so that nothing in the data is taken for a mark.
-    return re.sub(r"@@([A-Z]+)@@", lambda mark: parts[mark[1]], _own("page.html"))
+    # A single pass, so that placeholders in the data are not replaced.
+    return re.sub(r"@@([A-Z]+)@@", lambda mark: parts[mark[1]], _text_of("page.html"))
 
 
 def plotly_source() -> bytes:
-    """plotly.js as the PyPI package plotly carries it.
+    """plotly.js from the PyPI package plotly.
 
     Raises
     ------
@@ -60,27 +60,22 @@ def plotly_source() -> bytes:
 
 
 def json_for_html(data: Any) -> str:
-    """JSON that cannot end or start anything in the HTML around it."""
+    """JSON without characters that HTML interprets."""
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))  # ASCII only: U+2028 and U+2029 are escaped too
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def packed(data: bytes) -> str:
-    """Gzip and base64, without a date."""
+    """Gzip without a timestamp, in base64."""
     return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")
 
 
-def unpacked(text: str) -> bytes:
-    """What :func:`packed` packed."""
-    return gzip.decompress(base64.b64decode(text))
-
-
-def _own(name: str) -> str:
+def _text_of(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
 def _policy(script: str, plotly: bytes) -> str:
-    """Content security policy: these two scripts run, nothing else does, and nothing is fetched."""
+    """Content security policy that allows only these two scripts and no requests."""
     allowed = " ".join(_hash(text) for text in (f"\n{script}\n".encode(), plotly))
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "

@@ -1,4 +1,4 @@
-// Provenance of the rows, the constants that matter most, and the column dictionary.
+// Provenance of the rows, the constants with the largest share of power, and the column dictionary.
 "use strict";
 
 function showSources() {
@@ -6,7 +6,7 @@ function showSources() {
   const command = (origin.arguments || []).map((a) => (/^[\w@%+=:,./-]+$/.test(a) ? a : `'${a.replace(/'/g, "'\\''")}'`)).join(" ");
   const lines = element("p");
   fill(lines, ["Rows from ", [`foldsim ${shown(origin.foldsim_version || "?")}`], ", command ",
-    `foldsim ${shown(command)}`, `. On this page numbers are rounded to ${page.meta.significant_digits} significant digits (whole numbers are whole).`]);
+    `foldsim ${shown(command)}`, `. Numbers on this page are rounded to ${page.meta.significant_digits} significant digits, except integers.`]);
   const body = element("tbody");
   for (const input of origin.inputs || []) {
     const line = element("tr");
@@ -35,14 +35,14 @@ function showConstants(row) {
   const box = byId("constants");
   if (box.dataset.profile === name) return;
   box.dataset.profile = name;
-  const title = element("h3", `Constants of ${shown(name)} that carry the most power`);
+  const title = element("h3", `Constants of ${shown(name)} with the largest share of power`);
   if (!note.constants) {
-    box.replaceChildren(title, element("p", `They cannot be told: ${shown(note.problem || "the profile is not known")}.`));
+    box.replaceChildren(title, element("p", `Not available: ${shown(note.problem || "profile not found")}.`));
     return;
   }
   const why = element("p", `Share of the average power of ${shown(note.constants_of)} that is proportional to each constant, mean over this sweep's designs`
-    + " on this profile, and how far the constant's own range moves that power. Constants that multiply one another count for each."
-    + (note.constants_left > 0 ? ` ${note.constants_left} more carry less.` : ""), { class: "quiet" });
+    + " on this profile, and the change of that power over the constant's range. Constants that multiply each other each count the product."
+    + (note.constants_left > 0 ? ` ${note.constants_left} more have smaller shares.` : ""), { class: "quiet" });
   const body = element("tbody");
   for (const constant of note.constants) {
     const line = element("tr");
@@ -56,7 +56,7 @@ function showConstants(row) {
     body.append(line);
   }
   const table = element("table");
-  table.append(headRow(["Constant", "Value", "Range", "Of power", "Range moves power", "Source"]), body);
+  table.append(headRow(["Constant", "Value", "Range", "Share of power", "Change over range", "Source"]), body);
   const scroll = element("div", "", { class: "scroll cards", role: "region", tabindex: "0", "aria-label": "Constants" });
   scroll.append(table);
   for (const cells of table.tBodies[0].rows) [...cells.cells].forEach((cell, i) => { cell.dataset.label = table.tHead.rows[0].cells[i].textContent; });

@@ -1,4 +1,4 @@
-// Unpack, build, and keep the address in step with the pick.
+// Unpack the data, build the page, and keep the selected design in the address.
 "use strict";
 
 function showSummary() {
@@ -6,10 +6,10 @@ function showSummary() {
   const count = (many, word) => `${many.toLocaleString("en")} ${word}${many === 1 ? "" : "s"}`;
   byId("summary").textContent = `${count(page.count, "design")}: ${count(names("workload"), "workload")}, `
     + `${count(names("profile"), "hardware profile")}, ${count(names("chunk_ms"), "chunk size")}. `
-    + `Made by foldsim ${shown(page.meta.provenance.foldsim_version || "of unknown version")}; works without a network.`;
+    + `Created by foldsim ${shown(page.meta.provenance.foldsim_version || "(unknown version)")}; works without a network.`;
 }
 
-// The pick as #design-2, the number of its row, so that an address can be shared or kept.
+// The selected design is kept in the address as its row number, e.g. #design-2.
 function rowOfAddress() {
   const found = /^#design-(\d+)$/.exec(location.hash);
   const row = found ? Number(found[1]) - 1 : -1;
@@ -20,7 +20,7 @@ function keepAddress(row) {
   try {
     history.replaceState(null, "", `#design-${row + 1}`);
   } catch {
-    // Some browsers refuse for pages opened from a file; the pick still works.
+    // Some browsers refuse this for pages opened from a file.
   }
 }
 
@@ -29,7 +29,7 @@ function fail(message) {
   byId("status").className = "problem";
 }
 
-// The plotting library runs as a script of its own, once unpacked.
+// The plotting library is unpacked into its own script.
 async function loadPlotly() {
   const source = await inflate("report-plotly");
   const script = element("script");
@@ -60,13 +60,13 @@ async function start() {
   pick(address >= 0 ? address : firstPick());
   window.addEventListener("hashchange", () => pick(rowOfAddress()));
   byId("charts-status").textContent = "Unpacking the charts…";
-  await new Promise((resolve) => setTimeout(resolve, 0)); // let the page show before the library is unpacked
+  await new Promise((resolve) => setTimeout(resolve, 0)); // show the page before unpacking the library
   try {
     await loadPlotly();
     buildCharts();
     byId("charts-status").textContent = "";
   } catch (error) {
-    byId("charts-status").textContent = `The charts cannot be drawn here (${error.message}); the tables hold the same numbers.`;
+    byId("charts-status").textContent = `The charts cannot be drawn here (${error.message}); the tables contain the same values.`;
     byId("charts-status").className = "problem";
   }
   document.documentElement.dataset.ready = "yes";

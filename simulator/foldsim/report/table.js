@@ -1,4 +1,4 @@
-// The table of all designs: sorted, filtered, in pages, copied to the clipboard.
+// The table of all designs: sorting, filtering, paging, copying to the clipboard.
 "use strict";
 
 const PAGE_ROWS = 25;
@@ -33,13 +33,13 @@ function refreshTable(fromStart) {
 
 // ---- filter ----
 
-// Words that must occur, and comparisons such as power_mw<60.
+// Words that rows must contain, and comparisons such as power_mw<60.
 function readFilter(text) {
   const joined = text.replace(/\s*(<=|>=|!=|=|<|>)\s*/g, "$1").replace(/([<>=][-+]?[\d.]+)\s+%/g, "$1%");
   return joined.trim().split(/\s+/).filter(Boolean).map((word) => {
     const found = /^(.+?)(<=|>=|!=|=|<|>)(.*)$/.exec(word);
     if (found && page.columns.has(found[1])) return comparison(found[1], found[2], found[3]);
-    if (found) table.problems.push(`no column called ${shown(found[1])}`); // told only if no name has the text either
+    if (found) table.problems.push(`column ${shown(found[1])} not found`); // shown only if no row contains the text
     return occurs(word.toLowerCase());
   });
 }
@@ -51,7 +51,7 @@ function occurs(word) {
   return (r) => whole.test(textOf(r));
 }
 
-// What a row shows, a line a cell; made when first searched.
+// Text of a row, one line per cell, created at the first search.
 function textOf(r) {
   table.texts[r] ??= table.columns.map((name) => cellText(name, at(name, r))).join("\n").toLowerCase();
   return table.texts[r];
@@ -60,7 +60,7 @@ function textOf(r) {
 function comparison(name, sign, text) {
   const share = text.endsWith("%") && columnOf(name).unit === "ratio";
   const wanted = share ? Number(text.slice(0, -1)) / 100 : Number(text);
-  if (text.endsWith("%") && !share) table.problems.push(`${shown(name)} is no ratio: compare it without %`);
+  if (text.endsWith("%") && !share) table.problems.push(`${shown(name)} is not a ratio: compare it without %`);
   return (r) => {
     const value = at(name, r);
     if (text === "") return true; // still being typed
@@ -122,7 +122,7 @@ function showRows() {
   for (const r of visible) {
     const line = element("tr", "", { "data-row": r });
     const first = element("th", "", { scope: "row" });
-    const button = element("button", String(r + 1), { type: "button", class: "link", "aria-label": `Pick the design of row ${r + 1}` });
+    const button = element("button", String(r + 1), { type: "button", class: "link", "aria-label": `Select the design of row ${r + 1}` });
     button.addEventListener("click", () => pickInTable(r));
     first.append(button);
     line.append(first);
@@ -147,10 +147,10 @@ function pickInTable(r) {
   pick(r);
   const link = element("a", "See the verdict", { href: "#verdict" });
   link.addEventListener("click", (event) => {
-    event.preventDefault(); // the address keeps the pick
+    event.preventDefault(); // the address keeps the selection
     goToVerdict();
   });
-  byId("picked-status").replaceChildren(`Picked: row ${r + 1}, ${shown(at("profile", r))} at ${at("chunk_ms", r)} ms, ${foldLabel(at("fold_factor", r))}. `, link, ".");
+  byId("picked-status").replaceChildren(`Selected: row ${r + 1}, ${shown(at("profile", r))} at ${at("chunk_ms", r)} ms, ${foldLabel(at("fold_factor", r))}. `, link, ".");
 }
 
 function turn(by) {
@@ -164,7 +164,7 @@ function markPickedRow(row) {
 
 // ---- copy ----
 
-// A text that a spreadsheet would take for a formula gets an apostrophe in front.
+// Text that a spreadsheet would read as a formula gets a leading apostrophe.
 function copyCell(value, separator) {
   let text = value === null ? "" : String(value);
   if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
@@ -172,7 +172,7 @@ function copyCell(value, separator) {
   return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
 }
 
-// Every filtered row in the order shown, with names of columns and numbers as the result file has them.
+// All filtered rows in the order shown, with column names and values as in the result file.
 function rowsAsText(separator) {
   const lines = [table.columns, ...table.rows.map((r) => table.columns.map((name) => at(name, r)))];
   return lines.map((line) => line.map((value) => copyCell(value, separator)).join(separator)).join("\n") + "\n";
@@ -180,18 +180,18 @@ function rowsAsText(separator) {
 
 async function copyRows(separator) {
   const text = rowsAsText(separator);
-  const told = `${table.rows.length.toLocaleString("en")} rows of ${table.columns.length} columns`;
+  const amount = `${table.rows.length.toLocaleString("en")} rows of ${table.columns.length} columns`;
   byId("copy-text").hidden = true;
   try {
     await navigator.clipboard.writeText(text);
-    byId("table-status").textContent = `Copied ${told}.`;
+    byId("table-status").textContent = `Copied ${amount}.`;
   } catch {
     const area = byId("copy-text");
     area.value = text;
     area.hidden = false;
     area.select();
-    const done = document.execCommand && document.execCommand("copy");
-    if (done) area.hidden = true;
-    byId("table-status").textContent = done ? `Copied ${told}.` : `This browser does not let a page copy. ${told} are selected below: copy them with the keyboard.`;
+    const copied = document.execCommand && document.execCommand("copy");
+    if (copied) area.hidden = true;
+    byId("table-status").textContent = copied ? `Copied ${amount}.` : `This browser does not allow copying by the page. ${amount} are selected below: copy them with the keyboard.`;
   }
 }

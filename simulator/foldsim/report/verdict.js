@@ -1,4 +1,4 @@
-// The verdict on the picked design, the facts beside it, and the comparison over hardware profiles.
+// The verdict on the selected design, its table of results, and the comparison of hardware profiles.
 "use strict";
 
 const PARTS = [
@@ -19,7 +19,7 @@ function largestPart(row) {
   return { label, share: at(name, row) / at("power_mw", row) };
 }
 
-// What has to have a home: the runtime's own memory is nobody's to place.
+// Bytes that are placed in memory levels; the memory of the runtime is not.
 const placedBytes = (row) => at("weights_bytes", row) + at("state_bytes", row) + at("activation_peak_bytes", row);
 const onchipShare = (row) => Math.min(1, at("onchip_bytes", row) / placedBytes(row));
 const whollyOnchip = (row) => at("fits", row) && onchipShare(row) > 1 - 1e-6;
@@ -29,9 +29,9 @@ const savingBand = (row) => percentRange(at("power_saving_low_ratio", row), at("
 
 function savingPieces(row) {
   const saving = at("power_saving_ratio", row);
-  const sure = at("power_saving_low_ratio", row) > 0 || at("power_saving_high_ratio", row) < 0;
-  const what = saving >= 0 ? [`saves ${percent(saving)}`] : [`costs ${percent(-saving)} more`];
-  return [what, ` of the power (${savingBand(row)} over all that the profile's ranges allow${sure ? "" : ", so even its sign is open"})`];
+  const certain = at("power_saving_low_ratio", row) > 0 || at("power_saving_high_ratio", row) < 0;
+  const pieces = saving >= 0 ? [[`saves ${percent(saving)}`], " of the power"] : [[`increases the power by ${percent(-saving)}`]];
+  return [...pieces, ` (saving ${savingBand(row)} over the ranges of the profile's coefficients${certain ? "" : ", so its sign is uncertain"})`];
 }
 
 function runsPieces(row, who) {
@@ -44,15 +44,15 @@ function runsPieces(row, who) {
 function showVerdict(row) {
   const base = baselineOf(row);
   const where = `On ${shown(at("profile", row))} with chunks of ${at("chunk_ms", row)} ms, `;
-  const limit = [", and its time is limited by ", [limitText(row)]];
+  const limit = ["; its time is limited by ", [limitText(row)]];
   if (!isFolded(row)) {
     fill(byId("verdict-text"), [where, "the baseline draws ", [`${number(at("power_mw", row))} mW`],
-      ` (${range(at("power_low_mw", row), at("power_high_mw", row))} mW over all that the profile's ranges allow); `,
+      ` (${range(at("power_low_mw", row), at("power_high_mw", row))} mW over the ranges of the profile's coefficients); `,
       ...runsPieces(row, "it"), ...limit, "."]);
   } else {
     const other = base >= 0 && at("bottleneck", base) !== at("bottleneck", row) ? ` (the baseline by ${limitText(base)})` : "";
     fill(byId("verdict-text"), [where, `folding ${shown(at("workload", row))} by ${at("fold_factor", row)} `, ...savingPieces(row),
-      `, from ${number(basePower(row, base))} mW down to ${number(at("power_mw", row))} mW; `.replace("down", at("power_saving_ratio", row) < 0 ? "up" : "down"), ...runsPieces(row, "the folded design"), ...limit, `${other}.`]);
+      `, from ${number(basePower(row, base))} mW to ${number(at("power_mw", row))} mW; `, ...runsPieces(row, "the folded design"), ...limit, `${other}.`]);
   }
   showMore(row, base);
   showFacts(row, base);
@@ -61,7 +61,7 @@ function showVerdict(row) {
 
 function showMore(row, base) {
   const part = largestPart(row);
-  const pieces = [`Most of its power, ${percent(part.share)}, goes to `, [part.label], ". "];
+  const pieces = ["The largest part of its power is ", [part.label], ` (${percent(part.share)}). `];
   const sweep = isFolded(row) ? bySorted(foldedLike(row, ["chunk_ms"]), "chunk_ms") : [];
   if (sweep.length > 1) {
     const best = sweep.reduce((a, b) => (at("power_saving_ratio", b) > at("power_saving_ratio", a) ? b : a));
@@ -69,17 +69,17 @@ function showMore(row, base) {
     pieces.push("Over the chunk sizes of this sweep this folding saves most at ", [`${at("chunk_ms", best)} ms`],
       ` (${percent(at("power_saving_ratio", best))}) and least at ${at("chunk_ms", least)} ms (${percent(at("power_saving_ratio", least))}).`);
   } else if (!isFolded(row) && rowsLike(row, FOLDING).some(isFolded)) {
-    pieces.push("Pick a folding to compare with it.");
+    pieces.push("Select a folding to compare with it.");
   } else if (base < 0) {
-    pieces.push("The baseline is not among the rows; its power follows from the saving.");
+    pieces.push("The rows do not contain the baseline; its power is calculated from the saving.");
   }
   fill(byId("verdict-more"), pieces);
 }
 
 const FACTS = [
   ["Average power", (r) => `${number(at("power_mw", r))} mW`, "power_mw"],
-  ["over the profile's ranges", (r) => `${range(at("power_low_mw", r), at("power_high_mw", r))} mW`, "power_low_mw"],
-  ["Most of it goes to", (r) => `${largestPart(r).label} (${percent(largestPart(r).share)})`, "power_mw"],
+  ["Range", (r) => `${range(at("power_low_mw", r), at("power_high_mw", r))} mW`, "power_low_mw"],
+  ["Largest part", (r) => `${largestPart(r).label} (${percent(largestPart(r).share)})`, "power_mw"],
   ["Memory", (r) => megabytes(at("memory_bytes", r)), "memory_bytes"],
   ["Model on chip", (r) => `${megabytes(at("onchip_bytes", r))} (${percent(onchipShare(r))})`, "onchip_bytes"],
   ["Fits", (r) => yesNo(at("fits", r)), "fits"],
@@ -117,13 +117,13 @@ function showFacts(row, base) {
 function showProfileNote(row) {
   const note = page.meta.profiles.find((p) => p.name === at("profile", row)) || {};
   const pieces = [];
-  if (note.title) pieces.push([`${shown(note.name)}`], `: ${shown(note.title)}. Grade ${shown(note.grade)} (A best sourced, D mostly assumption).`);
+  if (note.title) pieces.push([`${shown(note.name)}`], `: ${shown(note.title)}. Grade ${shown(note.grade)} (A: best sources, D: mostly assumptions).`);
   const sets = [...page.columns.values()].filter((c) => c.group === "set");
   if (sets.length) pieces.push(` Set: ${sets.map((c) => `${shown(c.name)} = ${cellText(c.name, at(c.name, row))}`).join(", ")}.`);
   fill(byId("profile-note"), pieces);
 }
 
-// ---- every profile ----
+// ---- all profiles ----
 
 function showAcross(row) {
   const rows = rowsLike(row, ["profile"]);
@@ -132,34 +132,34 @@ function showAcross(row) {
   const inside = rows.filter(whollyOnchip);
   const most = rows.reduce((a, b) => (onchipShare(b) > onchipShare(a) ? b : a));
   const who = folded ? "the folded model" : "the baseline";
-  const ever = page.rows.profile.map((_, r) => r).filter((r) => isFolded(r) === folded && whollyOnchip(r));
+  const others = page.rows.profile.map((_, r) => r).filter((r) => isFolded(r) === folded && whollyOnchip(r));
   const late = rows.filter((r) => !at("realtime", r)).map((r) => shown(at("profile", r)));
-  const home = "in on-chip memory (SRAM, and MRAM or flash on the die)";
-  const held = `${megabytes(at("onchip_bytes", most))} of ${megabytes(placedBytes(most))} on chip. `;
+  const onchip = "in on-chip memory (SRAM, and MRAM or flash on the die)";
+  const amount = `${megabytes(at("onchip_bytes", most))} of ${megabytes(placedBytes(most))} on chip. `;
   const pieces = [`With ${chunk}, ${who} `];
-  if (inside.length) pieces.push(`lives wholly ${home} on `, [inside.map((r) => shown(at("profile", r))).join(", ")], ". ");
-  else if (rows.length === 1) pieces.push(["does not live wholly"], ` ${home} on this profile: it has ${held}`);
-  else pieces.push(`lives wholly ${home} on `, ["none"], ` of these ${rows.length} profiles; the nearest is ${shown(at("profile", most))}, with ${held}`);
-  if (!inside.length) pieces.push(ever.length ? `Other designs of this sweep do: ${describe(nearest(ever, row), row)}. ` : "No other chunk or setting of this sweep changes that. ");
+  if (inside.length) pieces.push(`fits entirely ${onchip} on `, [inside.map((r) => shown(at("profile", r))).join(", ")], ". ");
+  else if (rows.length === 1) pieces.push(["does not fit entirely"], ` ${onchip} of this profile: it has ${amount}`);
+  else pieces.push(`fits entirely ${onchip} on `, ["none"], ` of these ${rows.length} profiles; the closest is ${shown(at("profile", most))}, with ${amount}`);
+  if (!inside.length) pieces.push(others.length ? `Other designs of this sweep do: ${describe(nearest(others, row), row)}. ` : "No other design of this sweep does. ");
   pieces.push(late.length ? `Not in real time: ${late.join(", ")}.` : "All run in real time.");
   fill(byId("across-text"), pieces);
   const body = element("tbody");
   for (const r of rows) body.append(acrossLine(r, row));
   const head = folded
-    ? ["Profile", "Baseline mW", "Folded mW", "Saves", "its range", "Saves most at", "Latency ms", "Real time", "Fits", "On chip", "Limited by"]
+    ? ["Profile", "Baseline mW", "Folded mW", "Saves", "Range", "Largest saving at", "Latency ms", "Real time", "Fits", "On chip", "Limited by"]
     : ["Profile", "Power mW", "Range mW", "Latency ms", "Real time", "Fits", "On chip", "Limited by"];
   byId("across").replaceChildren(headRow(head), body);
 }
 
-// What a design has otherwise than the picked one, besides its profile and chunk: --set values, weight bits, folding.
-function otherwise(r, row) {
+// Columns other than profile and chunk in which a design differs from the selected one.
+function differences(r, row) {
   const names = new Set([...page.axes.map((axis) => axis.name), "weight_bits"]);
   return [...names].filter((name) => name !== "profile" && name !== "chunk_ms" && at(name, r) !== at(name, row));
 }
 
-const nearest = (list, row) => list.reduce((a, b) => (otherwise(b, row).length < otherwise(a, row).length ? b : a));
+const nearest = (list, row) => list.reduce((a, b) => (differences(b, row).length < differences(a, row).length ? b : a));
 const describe = (r, row) => [`${shown(at("profile", r))} at ${at("chunk_ms", r)} ms`,
-  ...otherwise(r, row).map((name) => (name === "fold_factor" ? foldLabel(at(name, r)) : `${shown(name)} = ${cellText(name, at(name, r))}`))].join(", ");
+  ...differences(r, row).map((name) => (name === "fold_factor" ? foldLabel(at(name, r)) : `${shown(name)} = ${cellText(name, at(name, r))}`))].join(", ");
 
 function goToVerdict() {
   byId("verdict").focus({ preventScroll: true });
