@@ -115,7 +115,7 @@ def drawing() -> bytes:
 
 
 def edges_text() -> str:
-    """The arrows as text; it stands in the picture as a comment, so that a test need not compare pixels."""
+    """The arrows as text; it is a comment in the picture, so that a test need not compare pixels."""
     return "; ".join(f"{a} -> {b}" for a, b in sorted(reduced(imports())))
 
 

@@ -7,6 +7,7 @@ python docs/build.py --check    write nothing; exit 1 and name the pages that ar
 from __future__ import annotations
 
 import argparse
+import csv
 import inspect
 import re
 import sys
@@ -62,7 +63,7 @@ GROUP_TITLES = {
     "energy": "Energy",
     "power": "Power",
     "saving": "Saving against the plain design (unfolded, not compressed)",
-    "validation": "Predictions beside published numbers, in `foldsim validate -o`",
+    "validation": "Predictions compared with published numbers, in `foldsim validate -o`",
     "tipping": "Tipping points, in `foldsim tipping-point -o`",
 }
 
@@ -357,9 +358,29 @@ def design_page() -> str:
     )
 
 
+NOMENCLATURE = DOCS / "nomenclature.csv"
+HAND_WRITTEN = DOCS / "model.md"
+SYMBOL_TABLE = re.compile(r"(<!-- symbols: (\w+) -->\n).*?(<!-- end of symbols -->)", re.DOTALL)
+
+
+def symbols(section: str | None = None) -> str:
+    """Table of the symbols of a section of docs/model.md, or of all."""
+    with NOMENCLATURE.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if section in (None, row["section"])]
+    keys = ("symbol", "name", "unit", "meaning", "from")
+    return table(keys, [[row[key] for key in keys] for row in rows])
+
+
+def model_page() -> str:
+    """docs/model.md, which is written by hand, with its tables of symbols."""
+    text = HAND_WRITTEN.read_text(encoding="utf-8")
+    return SYMBOL_TABLE.sub(lambda found: f"{found[1]}{symbols(found[2])}\n{found[3]}", text)
+
+
 def glossary_page() -> str:
     """docs/glossary.md."""
-    parts = [NOTICE, "# Glossary", "## Words", table(("word", "meaning"), VOCABULARY), "## Result columns"]
+    parts = [NOTICE, "# Glossary", "## Words", table(("word", "meaning"), VOCABULARY)]
+    parts += ["## Symbols", "As [model.md](model.md) uses them.", symbols(), "## Result columns"]
     parts.append(
         "Names, units and meanings of every column of a result file. *Adds up* says whether the rows of"
         " `--by component` and `--by op` sum to the total. Each `--set` path is one more column, named by the path."
@@ -386,6 +407,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "workload-reference.md": workload_page,
     "design-reference.md": design_page,
     "glossary.md": glossary_page,
+    "model.md": model_page,
     "validation.md": validation,
 }
 

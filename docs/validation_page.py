@@ -28,7 +28,7 @@ PICTURE = "validation.png"
 KIND = "predicted-vs-measured"
 
 INTRO = """\
-Every number that somebody measured and that foldsim can express, beside what it predicts with the shipped profiles.
+Every measured number that foldsim can express, compared with its prediction from the shipped profiles.
 `foldsim validate` makes these tables, `foldsim validate --strict` exits with 1 where a group misses its tolerance,
 `foldsim validate -o rows.csv` writes the rows.
 
@@ -71,13 +71,13 @@ operating point, chunk and what was measured, under which conditions, and the so
       - {quantity: energy_uj, value: 664.424}
 ```
 
-What all targets of a file share stands under `defaults`. `sets` changes numbers as `--set` does, `components` and
+What all targets of a file share is under `defaults`. `sets` changes numbers as `--set` does, `components` and
 `per` pick what was timed, `mode: busy` leaves sleep out, `excludes` leaves out memories that the meter does not see,
-`against` with `form: ratio` or `saving` compares two designs. A model or chip that does not ship may stand beside the
-group's file, in `validation/workloads/` or `validation/hw_profiles/`. If a constant of the profile was fitted on a
-number, say so under `fitted`; what `foldsim profile calibrate` recorded is known. A measurement that cannot be
-predicted goes under `omitted` with the reason. Try it with `foldsim validate --group FILE.yaml`; errors are told by
-line and column.
+`against` with `form: ratio` or `saving` compares two designs. A model or chip that is not shipped may be in the folder
+of the group's file, in `validation/workloads/` or `validation/hw_profiles/`. If a constant of the profile was fitted
+on a number, say so under `fitted`; what `foldsim profile calibrate` recorded is known. A measurement that cannot be
+predicted goes under `omitted` with the reason. Try it with `foldsim validate --group FILE.yaml`; errors are
+reported with line and column.
 
 The fields of a file:
 """
@@ -164,7 +164,7 @@ def _coverage(rows: Sequence[Row]) -> str:
     said += "."
     _, wide, count = coverage(rows)
     said += (
-        f"\n\nWith the error of the model, told by other chips alone, {wide} of {count} ({_share(wide / count)}) do."
+        f"\n\nWith the error of the model, estimated on other chips, {wide} of {count} ({_share(wide / count)}) do."
         " The error by kind of software, over all chips, is a factor in quadrature with the band; 1.00 widens nothing."
         " Where one chip is all there is, it says nothing of another:\n\n"
     )

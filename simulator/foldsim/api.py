@@ -49,7 +49,7 @@ def design(
     workload, profile : loaded objects, shipped names or paths.
     chunk_ms : chunk duration [ms].
     fold : folding factor N; 1 is the unfolded baseline. ``fold_layers``, ``fold_scope``, ``fold_heads`` as
-        :meth:`Workload.fold` takes them.
+        ``Workload.fold`` takes them.
     compress : weight transformations as ``--compress`` takes them, or records.
     policy : ``race-to-idle``, ``slowest-real-time`` or the name of an operating point.
     placement : ``auto``, ``dram`` or ``pinned:COMPONENT,...``.

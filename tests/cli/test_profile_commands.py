@@ -90,7 +90,7 @@ def test_strict(foldsim: Foldsim, derived: Path) -> None:
     assert foldsim("profile", "validate", "mine.yaml").exit_code == 0
     result = foldsim("profile", "validate", "mine.yaml", "--strict")
     assert result.exit_code == 1
-    assert "error: source 'sheet' is used by no number" in result.stdout
+    assert "error: source 'sheet' is not used by any value" in result.stdout
 
 
 def test_records_of_dram_are_validated_too(foldsim: Foldsim, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import doctest
 import importlib
 import importlib.util
@@ -223,3 +224,17 @@ def test_paths_in_backticks_exist():
             if not (ROOT / path).exists():
                 missing.append((page.name, path))
     assert not missing
+
+
+def test_every_symbol_of_the_model_is_in_the_nomenclature():
+    """Single letters and indexed names on the left of an equation, and every listed symbol on the page."""
+    text = (DOCS / "model.md").read_text(encoding="utf-8")
+    with (DOCS / "nomenclature.csv").open(encoding="utf-8", newline="") as file:
+        listed = [row["symbol"] for row in csv.DictReader(file)]
+    assert len(set(listed)) == len(listed)
+    equations = "\n".join(re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL))
+    defined = set(re.findall(r"^([A-Z]|[a-z]|[A-Za-z]'|[dN][fh]|t_\w+)\s+=\s", equations, flags=re.MULTILINE))
+    assert defined - set(listed) == set()
+    beyond_tables = re.sub(r"<!-- symbols.*?end of symbols -->", "", text, flags=re.DOTALL)
+    unused = [symbol for symbol in listed if not re.search(rf"(?<![\w']){re.escape(symbol)}(?![\w'])", beyond_tables)]
+    assert unused == []

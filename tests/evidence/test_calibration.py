@@ -371,8 +371,8 @@ def test_a_record_that_does_not_fit_the_profile_is_told(emformer, load_profile, 
     with pytest.raises(InputError) as caught:
         load(tmp_path / "x.yaml")
     told = str(caught.value)
-    assert "no number called 'compute_units.npu.dispatch_ms'" in told
-    assert "the correlation is a square" in told
+    assert "value 'compute_units.npu.dispatch_ms' not found" in told
+    assert "the correlation must have one row and one column per fitted parameter" in told
 
 
 # ---- the file of measurements -------------------------------------------------------------------------------

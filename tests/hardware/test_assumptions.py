@@ -10,7 +10,7 @@ import pytest
 
 from foldsim import simulate
 from foldsim.data import shipped_dram
-from foldsim.hardware.dram import read_dram, sourced_ratio
+from foldsim.hardware.memory.dram import read_dram, sourced_ratio
 from foldsim.hardware.profile import from_document
 from foldsim.schema.quantity import quantities
 from foldsim.sweeps.engine import run

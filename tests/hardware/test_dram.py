@@ -9,7 +9,7 @@ import pytest
 from foldsim import simulate
 from foldsim.data import shipped_dram
 from foldsim.designs.changes import change
-from foldsim.hardware.dram import DramSpec, level_values, read_dram, source_key
+from foldsim.hardware.memory.dram import DramSpec, level_values, read_dram, source_key, sourced_ratio
 from foldsim.hardware.profile import load_profile
 from foldsim.hardware.provenance import derivation_problems
 from foldsim.schema.quantity import quantities
@@ -130,6 +130,66 @@ def test_writing_lpddr4_by_hand():
     assert total / 8 == pytest.approx(5.0, abs=0.05)
 
 
+EXACT = {"source": "s"}
+# LPDDR4 of 32 bits at 3200 MT/s from the record: value, low, high. A row: 1205 / (2048 x 0.5) = 1.177 pJ per byte,
+# 1205 / (4096 x 1) = 0.294 at least, 1205 / (2048 x 0.125) = 4.707 at most; dies: 32 / 16, 32 / 32 at least.
+LPDDR4_LEVEL = {
+    "bandwidth_gb_per_s": (12.8, 12.8, 12.8),  # 4 bytes x 3.2 G/s
+    "bandwidth_efficiency_ratio": (0.512, 0.3, 0.7),
+    "read_pj_per_byte": (108.97676, 58.19419, 152.50703),  # 42.1 + 25.7 + 40, 21.1 + 12.8 + 24, 42.1 + 25.7 + 80
+    "write_pj_per_byte": (81.39676, 44.45419, 124.92703),  # 30.9 + 9.32 + 40, 15.5 + 4.66 + 24, 30.9 + 9.32 + 80
+    "static_mw": (0, 0, 0),
+    "retention_mw": (0, 0, 0),
+}
+LPDDR4_BACKGROUND = {
+    "active_standby_mw": (87.26, 39.83, 87.26),  # 2 (37.9 + 5.73), 34.1 + 5.73
+    "power_down_mw": (24.04, 7.85, 24.04),  # 2 (6.29 + 5.73), 2.12 + 5.73
+    "self_refresh_mw": (2.4, 1.2, 11.44),  # 2 x 1.2, 1.2, 2 x 5.72
+}
+
+
+def _exact(number):
+    return {"value": number, "low": number, "high": number, **EXACT}
+
+
+def _ends(value):
+    return (value["value"], value["low"], value["high"])
+
+
+def _lpddr4_values(**changes):
+    record = read_dram(shipped_dram()["lpddr4"])[0]
+    use = {"type": "lpddr4", "width_bits": _exact(32), "data_rate_mt_per_s": _exact(3200), **changes}
+    return record, level_values(record, use, "dram")
+
+
+def test_an_lpddr4_level_by_numbers():
+    record, values = _lpddr4_values()
+    for key, numbers in LPDDR4_LEVEL.items():
+        assert _ends(values[key]) == pytest.approx(numbers, rel=1e-6), key
+    for key, numbers in LPDDR4_BACKGROUND.items():
+        assert _ends(values["background"][key]) == pytest.approx(numbers, rel=1e-9), key
+    assert _ends(values["background"]["charged_ratio"]) == (1, 1, 1)
+    assert values["bandwidth_gb_per_s"]["source"] == "s"
+    assert values["read_pj_per_byte"]["source"] == "dram:lpddr4"
+    assert sourced_ratio(record, "read_pj_per_byte") == pytest.approx(67.8 / 108.97676, rel=1e-6)
+    assert sourced_ratio(record, "write_pj_per_byte") == pytest.approx(40.22 / 81.39676, rel=1e-6)
+    assert [sourced_ratio(record, key) for key in (*LPDDR4_BACKGROUND, "static_mw")] == [1, 1, 1, 1]
+
+
+def test_dies_are_counted_where_their_number_is_given():
+    _, values = _lpddr4_values(dies_count=_exact(3))
+    assert _ends(values["background"]["active_standby_mw"]) == pytest.approx((130.89, 119.49, 130.89))
+    assert _ends(values["background"]["self_refresh_mw"]) == pytest.approx((3.6, 3.6, 17.16))
+
+
+def test_by_default_a_level_is_one_die_at_the_fastest_rate():
+    """16 (to 32) bits at 4267 (from 3200) MT/s."""
+    record = read_dram(shipped_dram()["lpddr4"])[0]
+    values = level_values(record, {"type": "lpddr4"}, "dram")
+    assert _ends(values["bandwidth_gb_per_s"]) == pytest.approx((8.534, 6.4, 17.068))
+    assert values["background"]["idle_state"] == "self_refresh"
+
+
 # ---- levels --------------------------------------------------------------------------------------------------------
 
 
@@ -237,7 +297,8 @@ def test_unknown_types_are_told_once(files):
     assert (finding.line, finding.column, finding.suggestion) == (8, 13, "lpddr4")
     assert finding.allowed == "lpddr3, lpddr4, lpddr4x, lpddr5, lpddr5x"
     (finding,) = files.findings("mine.yaml", HEAD + level("./none.yaml"))
-    assert "there is no file" in finding.message
+    assert finding.message.startswith("file ")
+    assert finding.message.endswith("none.yaml' not found")
 
 
 def test_a_broken_section_is_told_without_what_follows_from_it(files):

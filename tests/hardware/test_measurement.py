@@ -224,6 +224,6 @@ def test_streaming_is_given_on_a_grid(known, tmp_path):
     told = [(f.line, f.message) for f in findings if f.severity == "error"]
     assert [message for _, message in told] == [
         "rows_count must rise from one to the next",
-        "other run_bytes than at the first rows_count",
+        "run_bytes differ from those at the first rows_count",
     ]
     assert told[1][0] == second + 3

@@ -170,17 +170,17 @@ def test_strict_refuses_unused_sources(files):
     (warned,) = files.findings("mine.yaml", text)
     (refused,) = strict(files, text)
     assert (warned.severity, refused.severity) == ("warning", "error")
-    assert "source 'mine' is used by no number" in refused.message
+    assert "source 'mine' is not used by any value" in refused.message
     assert profile_findings(read_yaml(files.folder / "mine.yaml"), strict=True)[0] is None
 
 
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("{title: T, kind: measured}", "is measured, but cannot be looked up"),
-        ("{title: T, kind: paper, page: three}", "is paper, but cannot be looked up"),
+        ("{title: T, kind: measured}", "is measured, but has no reference"),
+        ("{title: T, kind: paper, page: three}", "is paper, but has no reference"),
         ("{title: T, kind: assumption}", "is an assumption without a reason"),
-        ("{title: T, kind: derived}", "neither the number nor its source says from what"),
+        ("{title: T, kind: derived}", "neither the value nor its source states from what"),
     ],
 )
 def test_strict_refuses_sources_that_say_nothing(files, source, told):
@@ -198,13 +198,13 @@ def test_strict_refuses_energies_that_are_assumed(files):
         + f"memory_levels:\n  - name: dram\n    read_pj_per_byte: {exactly(90)}\nsystem:\n  idle_mw: {exactly(1)}\n"
     )
     (finding,) = strict(files, text)
-    assert "the energy `read_pj_per_byte` rests on an assumption alone ('mine')" in finding.message
+    assert "the energy `read_pj_per_byte` is only an assumption ('mine')" in finding.message
     assert "rule" in finding.suggestion
     derived = text.replace("high: 90, source: mine}", "high: 90, source: mine, from: 10 pJ/bit, rule: times 9}")
     assert strict(files, derived) == []
     facts = "from: [{what: a guess, value: 90, source: mine}]"
     (finding,) = strict(files, text.replace("high: 90, source: mine}", f"high: 90, source: mine, {facts}}}"))
-    assert "rests on an assumption alone" in finding.message
+    assert "is only an assumption" in finding.message
 
 
 def test_an_energy_per_bit_is_recognised(load_profile, changed):

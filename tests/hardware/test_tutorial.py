@@ -10,7 +10,7 @@ import pytest
 from foldsim import simulate
 from foldsim.data import shipped_dram
 from foldsim.hardware.derivation import RULES
-from foldsim.hardware.dram import STATES, level_values, read_dram
+from foldsim.hardware.memory.dram import STATES, level_values, read_dram
 from foldsim.hardware.profile import load_profile, profile_findings
 from foldsim.schema import read_yaml
 from foldsim.sweeps.engine import run

@@ -24,7 +24,8 @@ from foldsim.workload.attention import (
 from foldsim.workload.layers.attention_pooling import AttentionPooling
 from foldsim.workload.layers.conformer import ConformerLayer
 from foldsim.workload.layers.emformer import EmformerLayer
-from foldsim.workload.layers.transformer import ALL_BIASES, TransformerLayer
+from foldsim.workload.layers.encoder import ALL_BIASES
+from foldsim.workload.layers.transformer import TransformerLayer
 from foldsim.workload.ops import Context
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "attention_vectors.json").read_text())["vectors"]

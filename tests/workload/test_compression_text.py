@@ -104,8 +104,8 @@ REFUSED = [
     ("joiner=lowrank", "cannot read the method"),
     ("joiner=drop-", "cannot read the method"),
     ("joiner=drop-every1", "every must be at least 2"),
-    ("joiner.matrix=int4", "'matrix' is no class of weights; allowed: attention"),
-    ("joiner.norm=int4", "'norm' is no class of weights"),
+    ("joiner.matrix=int4", "class of weights 'matrix' not found; allowed: attention"),
+    ("joiner.norm=int4", "class of weights 'norm' not found"),
     ("joiner=codebook-b40", "index_bits must be at most 16"),
     ("joiner=qsq-f0", "coded_ratio must be above 0"),
     ("joiner=0:4", "n must be at least 1"),
@@ -191,24 +191,24 @@ def test_a_run_length_without_bits_is_shown_with_the_default():
 # ---- what a workload cannot do --------------------------------------------------------------------------------------
 
 IMPOSSIBLE = [
-    ("joner=int4", "there is no component 'joner'", "front_end, encoder, predictor, joiner, all"),
-    ("encoder/lstm=int4", "there is no layer 'lstm'", "input_linear"),
+    ("joner=int4", "component 'joner' not found", "front_end, encoder, predictor, joiner, all"),
+    ("encoder/lstm=int4", "layer 'lstm' not found", "input_linear"),
     ("joiner.attention=int4", "no weights of class attention", "linear"),
     ("front_end=int4", "no weight matrices", None),
-    ("joiner=int4+qsq", "qsq and integer (entry 1) are both asked of joiner", "narrower"),
-    ("encoder=2:4+prune-0.5", "both asked of encoder", "narrower"),
-    ("joiner=2:4+codebook", "a codebook vector has no places for zeros", "integer or qsq codes"),
-    ("joiner=prune-0.5+codebook", "a codebook vector has no places for zeros", "the codebook alone"),
-    ("joiner=2:4+int4-g6", "groups of 6 weights cut the patterns of 2:4", "multiples of 4"),
-    ("all=int4-g6,joiner=2:4", "groups of 6 weights cut the patterns", "multiples of 4"),
+    ("joiner=int4+qsq", "qsq and integer (entry 1) both apply to joiner", "narrower"),
+    ("encoder=2:4+prune-0.5", "both apply to encoder", "narrower"),
+    ("joiner=2:4+codebook", "codebook vectors cannot be pruned", "integer or qsq codes"),
+    ("joiner=prune-0.5+codebook", "codebook vectors cannot be pruned", "the codebook alone"),
+    ("joiner=2:4+int4-g6", "groups of 6 weights split the patterns of 2:4", "multiples of 4"),
+    ("all=int4-g6,joiner=2:4", "groups of 6 weights split the patterns", "multiples of 4"),
     ("joiner=4:4", "4:4 prunes nothing", "n of 1 to 3 with m: 4"),
     ("joiner=lowrank-820", "no smaller than any matrix of joiner", "1 to 819"),
-    ("predictor.embedding=lowrank-4", "only matrices are factored", "recurrent, linear"),
+    ("predictor.embedding=lowrank-4", "low_rank factors matrices only", "recurrent, linear"),
     ("joiner=drop-every2", "no repeated layers to drop", "encoder, predictor"),
-    ("encoder=drop-1-21", "there is no layer 21: encoder counts layers 1 to 20", "numbers and ranges of 1 to 20"),
-    ("encoder=drop-every21", "encoder counts 20 layers, so none is dropped", "at most 20"),
-    ("encoder.attention=drop-2", "layers are dropped whole", "leave it out"),
-    ("encoder=drop-2+drop-every4", "both asked of encoder", "one of them"),
+    ("encoder=drop-1-21", "layer 21 not found: encoder has layers 1 to 20", "numbers and ranges of 1 to 20"),
+    ("encoder=drop-every21", "encoder has 20 layers; none would be dropped", "at most 20"),
+    ("encoder.attention=drop-2", "drops whole layers", "leave it out"),
+    ("encoder=drop-2+drop-every4", "both apply to encoder", "one of them"),
 ]
 
 
@@ -228,7 +228,7 @@ def test_a_whole_component_cannot_be_dropped(workload_from, data_dir):
     text = (data_dir / "matched_job_workload.yaml").read_text(encoding="utf-8")
     layers = from_document(parse_yaml(text, "w.yaml")).spec.components[0]
     every = "+".join(layer.name for layer in layers.layers)
-    with pytest.raises(InputError, match=f"nothing would remain of {layers.name}"):
+    with pytest.raises(InputError, match=f"all layers of {layers.name} would be dropped"):
         workload_from(text).compress(f"{layers.name}/{every}=drop-1-{len(layers.layers)}")
 
 
@@ -249,7 +249,7 @@ def test_errors_in_yaml_are_located(emformer):
   - {component: encoder, method: integer, bits: 4}
 """
     ((message, line, allowed),) = located(emformer, block)
-    assert "cut the patterns of 2:4" in message
+    assert "split the patterns of 2:4" in message
     assert line.startswith("- {component: joiner, method: integer")
     assert allowed == "multiples of 4"
 
@@ -270,7 +270,7 @@ def test_every_error_in_yaml_is_told_at_once(emformer):
     assert [line for _, line, _ in found] == [
         "- component: jointer", "method: drop_layers", "tensors: [attention]", "run_bits: 3",
     ]  # fmt: skip
-    assert "needs one of every and numbers" in found[1][0]
+    assert "needs either every or numbers" in found[1][0]
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ components:
     [
         ({"heads": 5}, "5 heads do not divide the width 64"),
         ({"more": ", lookahead_tokens: 3"}, "looks 3 tokens ahead needs a right context"),
-        ({"more": ", lookahead_tokens: 7", "right": 7}, "leaves nothing of the kernel of 7"),
+        ({"more": ", lookahead_tokens: 7", "right": 7}, "is not less than the kernel of 7"),
         ({"more": ", cache: projected_keys"}, "projected_keys"),
         ({"more": ", norms: batch"}, "norms"),
         ({"kind": "conv_emformr"}, "conv_emformer"),

@@ -25,11 +25,11 @@ SELECTIONS = [
     ([3, 1, 3], 4, [1, 3]),
 ]
 REFUSED = [
-    ("0", "no layer 0"),
-    ("9", "no layer 9"),
-    ("1-9", "no layer 9"),
-    ("1-99999", "no layer 9"),
-    ("3-1", "backwards"),
+    ("0", "layer 0 not found"),
+    ("9", "layer 9 not found"),
+    ("1-9", "layer 9 not found"),
+    ("1-99999", "layer 9 not found"),
+    ("3-1", "descending"),
     ("", "cannot read"),
     ("1,,2", "cannot read"),
     ("first", "cannot read"),
@@ -38,7 +38,7 @@ REFUSED = [
     ("every:0", "at least 1"),
     ("every:-2", "cannot read"),
     ([], "empty"),
-    ([0], "no layer 0"),
+    ([0], "layer 0 not found"),
 ]
 
 
@@ -122,7 +122,7 @@ def test_a_feedforward_width_limits_the_factor_too(changed, emformer):
 
 
 def test_a_selection_out_of_range_is_an_input_error(emformer):
-    with pytest.raises(InputError, match="no layer 21"):
+    with pytest.raises(InputError, match="layer 21 not found"):
         emformer.fold(2, "1-21")
 
 

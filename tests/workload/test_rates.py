@@ -66,7 +66,7 @@ def test_rates_are_numbers_or_arrays():
 @pytest.mark.parametrize(
     ("changes", "path", "message"),
     [
-        ({"audio": ", output_stride_tokens: 3"}, "streaming.chunk_tokens", "16 tokens is no multiple of 12"),
+        ({"audio": ", output_stride_tokens: 3"}, "streaming.chunk_tokens", "16 tokens is not a multiple of 12"),
         ({"streaming": ", chunk_tokens_published: [16, 18]"}, "streaming.chunk_tokens_published[1]", "18 tokens"),
         (
             {"layers": LAYER.replace("downsampling: 4", "downsampling: 16").replace("slow", "x")},
@@ -258,10 +258,10 @@ FRONT = """      - kind: conv_stack
 @pytest.mark.parametrize(
     ("before", "after", "path", "message"),
     [
-        ("reread_rows: 3", "reread_rows: 0", "components[0].layers[0]", "make 15 rows of a chunk of 16 tokens"),
-        ("stride: 2, k", "stride: 1, k", "components[0].layers[0]", "make 33 rows of a chunk of 16 tokens"),
+        ("reread_rows: 3", "reread_rows: 0", "components[0].layers[0]", "output 15 rows for a chunk of 16 tokens"),
+        ("stride: 2, k", "stride: 1, k", "components[0].layers[0]", "output 33 rows for a chunk of 16 tokens"),
         ("inputs: 312", "inputs: 320", "components[0].layers[1]", "takes rows of width 320"),
-        ("outputs: 64", "outputs: 128", "components[0].layers[2]", "before it makes 128"),
+        ("outputs: 64", "outputs: 128", "components[0].layers[2]", "before it yields 128"),
     ],
 )
 def test_layers_that_do_not_meet_are_warned_of(build, workload_from, before, after, path, message):
@@ -279,6 +279,6 @@ def test_a_chunk_that_a_convolution_cannot_see_is_refused(build):
     with pytest.raises(DesignError) as caught:
         space.check()
     assert tuple(str(caught.value).splitlines()) == (
-        "chunk_ms: a chunk of 20 ms of small: convolution 1 of 'front' has a kernel of 3 rows and sees 2"
+        "chunk_ms: a chunk of 20 ms of small: convolution 1 of 'front' has a kernel of 3 rows and an input of 2"
         " (give padding, reread_rows or cached_rows, or a longer chunk)",
     )

@@ -267,9 +267,13 @@ def test_hypotheses_share_the_encoder_and_not_the_text(changed):
         (("streaming", "chunk_tokens_published"), [1500, 3000], "a chunk of 3000 tokens: the model takes at most 1500"),
         (("audio", "edge_tokens"), 1500, "the front end loses 1500 of its tokens at the edge"),
         (("components", 3, "layers", 3, "heads"), 7, "7 heads do not divide the width 384"),
-        (("components", 3, "layers", 3, "cached_tokens"), 448, "room for 448 tokens, the new one among them"),
-        (("components", 3, "layers", 3, "prompt_tokens"), 500, "room for 448 tokens, the new one among them"),
-        (("components", 2, "layers", 0, "decoder"), "decodr", "no component 'decodr' to attend to these keys"),
+        (("components", 3, "layers", 3, "cached_tokens"), 448, "the cache has 448 tokens, including the new one"),
+        (("components", 3, "layers", 3, "prompt_tokens"), 500, "the cache has 448 tokens, including the new one"),
+        (
+            ("components", 2, "layers", 0, "decoder"),
+            "decodr",
+            "component 'decodr', which would attend to these keys and values, not found",
+        ),
     ],
 )
 def test_refusals(changed, where, value, message):

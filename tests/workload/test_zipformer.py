@@ -188,44 +188,44 @@ def test_live_activations_of_a_slow_stack_hold_the_input_of_the_stack():
 REFUSED = {
     "an even kernel": (
         lambda data: layer_of(data, "stack_1").update(kernel_tokens=30),
-        "components[1].layers[0].kernel_tokens: a kernel of 30 tokens has no middle",
+        "components[1].layers[0].kernel_tokens: a kernel of 30 tokens has no centre",
         "an odd number",
     ),
     "an even ConvNeXt kernel": (
         lambda data: data["components"][0]["layers"][2].update(kernel=6),
-        "components[0].layers[2].kernel: a kernel of 6 has no middle",
+        "components[0].layers[2].kernel: a kernel of 6 has no centre",
         "an odd number",
     ),
     "a right context": (
         lambda data: data["streaming"].update(right_context_tokens=8),
-        "components[1].layers[0].kind: a Zipformer layer sees its chunk and left context only;"
+        "components[1].layers[0].kind: a Zipformer layer attends to its chunk and left context only;"
         " streaming.right_context_tokens is 8",
         "streaming.right_context_tokens: 0",
     ),
     "a memory bank": (
         lambda data: data["streaming"].update(memory_bank_tokens=4),
-        "components[1].layers[0].kind: a Zipformer layer sees its chunk and left context only;"
+        "components[1].layers[0].kind: a Zipformer layer attends to its chunk and left context only;"
         " streaming.memory_bank_tokens is 4",
         "streaming.memory_bank_tokens: 0",
     ),
     "no left context": (
         lambda data: data["streaming"].update(left_context_tokens=0),
-        "components[1].layers[2].downsampling: a Zipformer layer once per 2 tokens keeps nothing of a left context",
+        "components[1].layers[2].downsampling: a Zipformer layer once per 2 tokens caches none of the left context",
         "streaming.left_context_tokens of 2, 4",
     ),
     "a left context that a stack does not divide": (
         lambda data: data["streaming"].update(left_context_tokens=100),
-        "components[1].layers[8].downsampling: the left context of 100 tokens is no multiple of the downsampling 8",
-        "a left context that it divides",
+        "components[1].layers[8].downsampling: the left context of 100 tokens is not a multiple of the downsampling 8",
+        "a multiple of the downsampling",
     ),
     "a chunk that a stack does not divide": (
         lambda data: data["streaming"].update(chunk_tokens=12),
-        "streaming.chunk_tokens: a chunk of 12 tokens is no multiple of 8",
+        "streaming.chunk_tokens: a chunk of 12 tokens is not a multiple of 8",
         "8, 16, 24",
     ),
     "a mean of one token": (
         lambda data: layer_of(data, "down_2").update(downsampling=1),
-        "components[1].layers[1].downsampling: the mean of one token is that token",
+        "components[1].layers[1].downsampling: downsampling 1 averages nothing",
         "2 or more",
     ),
 }

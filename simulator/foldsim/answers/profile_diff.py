@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 from foldsim.designs.axes import DesignError
 from foldsim.designs.changes import change
 from foldsim.errors import UserError
-from foldsim.hardware.numbers import numbers_by_name
+from foldsim.hardware.numbers import children, numbers_by_name
 from foldsim.hardware.profile import Profile
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.model.evaluate import Bands, Evaluation
@@ -160,28 +159,18 @@ def _items(spec: ProfileSpec) -> dict[str, Value]:
     return {f"{key}.{item.name}": "there" for key, items in lists.items() for item in items}
 
 
-def _leaves(record: BaseModel, prefix: str = "") -> Iterator[tuple[str, Value]]:
-    """Every number and every plain value below a record, by path; absent ones are left out."""
-    for key in type(record).model_fields:
-        if prefix or key not in NOT_COMPARED:
-            yield from _leaf(getattr(record, key), f"{prefix}{key}")
-
-
-def _leaf(value: Any, path: str) -> Iterator[tuple[str, Value]]:
-    if isinstance(value, Quantity):
-        yield path, value
-    elif isinstance(value, BaseModel):
-        yield from _leaves(value, path + ".")
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _leaf(item, f"{path}.{name}")
-    elif isinstance(value, list) and any(isinstance(item, BaseModel) for item in value):
-        for index, item in enumerate(value):
-            yield from _leaf(item, f"{path}.{getattr(item, 'name', index)}")
-    elif isinstance(value, list):
-        yield path, ", ".join(map(str, value))
-    elif value is not None and not path.endswith(".name"):
-        yield path, value
+def _leaves(node: object, path: str = "") -> Iterator[tuple[str, Value]]:
+    """Every number and every plain value below a node, by path; absent ones and names are left out."""
+    if isinstance(node, Quantity):
+        yield path, node
+    elif isinstance(node, list) and not any(isinstance(item, BaseModel) for item in node):
+        yield path, ", ".join(map(str, node))
+    elif isinstance(node, (BaseModel, dict, list)):
+        for name, _, child in children(node):
+            if path or name not in NOT_COMPARED:
+                yield from _leaves(child, f"{path}.{name}" if path else name)
+    elif node is not None and not path.endswith(".name"):
+        yield path, node  # type: ignore[misc]
 
 
 # ---- what it does --------------------------------------------------------------------------------------------------

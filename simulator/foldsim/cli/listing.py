@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 from foldsim.cli.progress import track
 from foldsim.cli.tables import count, fitted_table, number, print_json, size
 from foldsim.data import Kind, shipped
+from foldsim.hardware.device_classes import device_classes
 from foldsim.hardware.profile import load_profile
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.workload.workload import Workload, load_workload
-
-CLASSES: Final = ("phone", "wearable", "edge", "microcontroller")
-"""Order of the list of profiles."""
 
 
 def run_list(kind: Kind, as_json: bool) -> None:
@@ -22,7 +20,7 @@ def run_list(kind: Kind, as_json: bool) -> None:
         records = [workload_record(load_workload(name)) for name in track(shipped(kind), "reading workloads")]
     else:
         records = [profile_record(load_profile(name).spec) for name in track(shipped(kind), "reading profiles")]
-        records.sort(key=lambda record: CLASSES.index(record["device_class"]))
+        records.sort(key=lambda record: list(device_classes()).index(record["device_class"]))
     if as_json:
         print_json(records)
     elif kind == "workloads":

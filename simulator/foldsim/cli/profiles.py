@@ -9,6 +9,7 @@ from typing import Any
 from foldsim.cli.calibrate import record_text
 from foldsim.cli.guard import check_choice
 from foldsim.cli.tables import paragraph, print_json, table
+from foldsim.hardware.numbers import dotted
 from foldsim.hardware.profile import load_profile
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.schema.quantity import quantities, sources_of
@@ -84,14 +85,14 @@ def _head(spec: ProfileSpec) -> str:
 
 def _values(spec: ProfileSpec) -> list[dict[str, Any]]:
     return [
-        {"path": _path_text(spec, path), **{key: getattr(q, key) for key in ("value", "low", "high", "source")}}
+        {"path": dotted(spec, path), **{key: getattr(q, key) for key in ("value", "low", "high", "source")}}
         for path, q in quantities(spec)
     ]
 
 
 def _used_by(spec: ProfileSpec, source_key: str) -> list[str]:
     """Paths of the values that use a source."""
-    return [_path_text(spec, path) for path, q in quantities(spec) if source_key in sources_of(q)]
+    return [dotted(spec, path) for path, q in quantities(spec) if source_key in sources_of(q)]
 
 
 def _source_lines(spec: ProfileSpec) -> Iterator[str]:
@@ -107,14 +108,14 @@ def _source_lines(spec: ProfileSpec) -> Iterator[str]:
 
 def run_rules(name: str | None, as_json: bool) -> None:
     """Print every rule in a line, or one with its parameters; as JSON an object per rule, by name."""
-    from foldsim.hardware.derivation import RULES
+    from foldsim.hardware.derivation import all_rules
 
     if name is not None:
-        check_choice("rule", name, RULES)
+        check_choice("rule", name, all_rules())
     if as_json:
-        print_json({key: rule_details(key) for key in ([name] if name else RULES)})
+        print_json({key: rule_details(key) for key in ([name] if name else all_rules())})
     elif name is None:
-        for key in RULES:
+        for key in all_rules():
             print(_rule_summary(rule_details(key), key))
     else:
         details = rule_details(name)
@@ -127,9 +128,9 @@ def run_rules(name: str | None, as_json: bool) -> None:
 def rule_details(name: str) -> dict[str, Any]:
     """What ``profile rules --json`` prints of a rule: description, number of inputs (``inputs_max`` null: any), and
     its parameters by name."""
-    from foldsim.hardware.derivation import RULES
+    from foldsim.hardware.derivation import all_rules
 
-    rule = RULES[name]
+    rule = all_rules()[name]
     fewest, most = rule.inputs
     return {
         "description": inspect.cleandoc(rule.__doc__ or ""),
@@ -153,12 +154,3 @@ def _rule_summary(details: dict[str, Any], name: str) -> str:
     parameters = ", ".join(details["parameters"])
     line = f"{name}: takes {inputs} value{'s' * (inputs != '1')}" + f"; parameters {parameters}" * bool(parameters)
     return line + "\n" + paragraph(details["description"].partition("\n\n")[0], 4)
-
-
-def _path_text(spec: object, path: tuple[str | int, ...]) -> str:
-    """A path as ``--set`` takes it: with dots, and the names of list items instead of indices."""
-    node, parts = spec, list[str]()
-    for key in path:
-        node = node[key] if isinstance(node, (list, dict)) else getattr(node, str(key))  # type: ignore[index]
-        parts.append(str(getattr(node, "name", key) if isinstance(key, int) else key))
-    return ".".join(parts)

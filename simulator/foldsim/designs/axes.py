@@ -89,7 +89,7 @@ class DesignError(UserError):
     """A design, or a space of designs, that cannot be evaluated.
 
     ``problems`` has every reason as a record whose path starts with the name of an axis. As text the problems name
-    arguments of Python; the command line words them as its options with :func:`as_options`.
+    arguments of Python; the command line words them as its options with ``as_options``.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -12,7 +12,7 @@ from foldsim.hardware.spec import POLICIES
 from foldsim.schema import Problem
 from foldsim.workload.checks import fold_problems
 from foldsim.workload.compression.records import Compression
-from foldsim.workload.compression_check import told_problems
+from foldsim.workload.compression_check import compression_problems_of
 from foldsim.workload.folding import FoldHeads, FoldScope
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec
 from foldsim.workload.workload import Workload
@@ -63,7 +63,7 @@ def fold_policy_problems(scope: str | None, heads: str | None) -> Iterator[Probl
 
 def compression_problems(workload: WorkloadSpec, entries: Sequence[Compression]) -> Iterator[Problem]:
     """Why a compression does not fit a workload."""
-    for found in told_problems(workload, entries):
+    for found in compression_problems_of(workload, entries):
         yield _at("compress", f"on {workload.name}: {found.message}", found)
 
 
@@ -72,7 +72,7 @@ def folding_problems(
 ) -> Iterator[Problem]:
     """Why a workload, compressed so, cannot be folded so."""
     remaining = workload
-    if not told_problems(workload, entries):
+    if not compression_problems_of(workload, entries):
         remaining = workload.model_copy(update={"compression": list(entries)})
     for folding in foldings:
         if folding.factor > 1:

@@ -36,7 +36,7 @@ UNFOLDED = "none"
 
 @dataclass(frozen=True)
 class Design:
-    """One design, complete: nothing is left to a default. Made by :func:`resolve`; can be pickled.
+    """One design, complete: nothing is left to a default. Made by ``foldsim.design``; can be pickled.
 
     Attributes
     ----------

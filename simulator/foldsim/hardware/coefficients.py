@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from foldsim import units as u
-from foldsim.hardware.dram import DramSpec, sourced_ratio
+from foldsim.hardware.memory.dram import DramSpec, sourced_ratio
 from foldsim.hardware.spec import (
     ComputeUnit,
     KernelLibrary,

@@ -1,8 +1,7 @@
-"""Named rules by which numbers of a profile follow from others: ``rule: {name: ratio, ratio: 0.5}``.
+"""Named rules that derive values of a profile from other values: ``rule: {name: ratio, ratio: 0.5}``.
 
-A rule takes the numbers of ``from:`` in their order and its own parameters, each a number or ``{value, low, high}``,
-and gives value, low and high. Rules that rise or fall with each of their numbers take their ends at the ends of all
-of these at once, as the power band does.
+A rule takes the values of ``from:`` in their order and its own parameters, each a number or ``{value, low, high}``,
+and gives value, low and high. The ends of a rule that is monotone in each input are at corners of the input ranges.
 """
 
 from __future__ import annotations
@@ -11,11 +10,13 @@ import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar, Literal
+from functools import lru_cache
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from foldsim.hardware.extensions import with_extensions
 from foldsim.hardware.technology import (
     COMPOUNDS,
     OPERATIONS,
@@ -43,7 +44,7 @@ class Range(Record):
     @model_validator(mode="after")
     def _ordered(self) -> Range:
         if not self.low <= self.value <= self.high:
-            raise PydanticCustomError("range_order", "low <= value <= high does not hold")
+            raise PydanticCustomError("range_order", "value must lie between low and high")
         return self
 
 
@@ -70,29 +71,29 @@ def spread(function: Callable[..., float], *bands: Band) -> Band:
 
 
 class NamedRule(Record):
-    """Base of every rule."""
+    """Base class of rules."""
 
-    inputs: ClassVar[tuple[int, int | None]] = (0, 0)  # fewest and most numbers it takes; None: any number
-    units: ClassVar[tuple[str, ...]] = ()  # suffixes of the keys that it gives numbers for; empty: any
+    inputs: ClassVar[tuple[int, int | None]] = (0, 0)  # fewest and most inputs; None: no limit
+    units: ClassVar[tuple[str, ...]] = ()  # suffixes of the keys that it may derive; empty: any
 
     @abstractmethod
     def give(self, numbers: Sequence[Band]) -> Band:
-        """The number that follows."""
+        """The derived value."""
 
 
 class Ratio(NamedRule):
-    """The number times a ratio."""
+    """The value times a ratio."""
 
     inputs = (1, 1)
     name: Literal["ratio"]
-    ratio: Parameter = Field(description="What the number is multiplied by.")
+    ratio: Parameter = Field(description="Factor on the value.")
 
     def give(self, numbers: Sequence[Band]) -> Band:
         return spread(lambda x, r: x * r, numbers[0], band(self.ratio))
 
 
 class Sum(NamedRule):
-    """The sum of all numbers, times a factor that converts the unit."""
+    """The sum of all values, times a factor that converts the unit."""
 
     inputs = (1, None)
     name: Literal["sum"]
@@ -103,7 +104,7 @@ class Sum(NamedRule):
 
 
 class Product(NamedRule):
-    """The product of all numbers, times a factor that converts the unit."""
+    """The product of all values, times a factor that converts the unit."""
 
     inputs = (1, None)
     name: Literal["product"]
@@ -114,7 +115,7 @@ class Product(NamedRule):
 
 
 class Quotient(NamedRule):
-    """The first number over the second, times a factor that converts the unit."""
+    """The first value over the second, times a factor that converts the unit."""
 
     inputs = (2, 2)
     name: Literal["quotient"]
@@ -125,7 +126,7 @@ class Quotient(NamedRule):
 
 
 class GeometricMean(NamedRule):
-    """The geometric mean of all numbers; the range holds all of them."""
+    """The geometric mean of all values; the range covers all of them."""
 
     inputs = (2, None)
     name: Literal["geometric_mean"]
@@ -136,7 +137,7 @@ class GeometricMean(NamedRule):
 
 
 class Envelope(NamedRule):
-    """The first number, with a range that holds all of them: sources that disagree, the best one first."""
+    """The first value, with a range that covers all of them: sources that disagree, the best one first."""
 
     inputs = (2, None)
     name: Literal["envelope"]
@@ -146,11 +147,11 @@ class Envelope(NamedRule):
 
 
 class StillmakerBaas(NamedRule):
-    """An energy carried to another voltage of its node, or to another node as gates scale.
+    """An energy scaled to another voltage of its node, or to another node as gates scale.
 
     Source: Stillmaker and Baas, Integration 58 (2017) 74-81. Valid for logic of 130 to 7 nm at 0.4 to 1.3 V (below 7 nm
-    with the root of the node). Across nodes this is what gates gain; products, with wires and clocks, gained about its
-    root from 45 to 7 nm (Horowitz ISSCC 2014 against Jouppi ISCA 2021). The two are the ends, the value is between.
+    with the square root of the node). Across nodes this is the gain of gates; products, with wires and clocks, gained
+    about its square root from 45 to 7 nm (Horowitz ISSCC 2014 against Jouppi ISCA 2021). The value is between these.
     """
 
     inputs = (1, 1)
@@ -170,16 +171,16 @@ class StillmakerBaas(NamedRule):
 
 
 class Datapath(NamedRule):
-    """Energy of an operation at a node and voltage, from published tables, times what surrounds it.
+    """Energy of an operation at a node and voltage, from published tables, times an overhead.
 
     Horowitz (ISSCC 2014, 45 nm) and Jouppi (ISCA 2021, 7 nm) with Stillmaker and Baas between and below; their
-    disagreement is the range. The tables hold bare arithmetic: accelerators spend 3 to 8 times as much with registers,
+    disagreement is the range. The tables are for bare arithmetic: accelerators use 3 to 8 times as much with registers,
     control, clocks and local buffers (Coral 6.6, GAP9 7 to 13). Valid from 65 to 2 nm.
     """
 
     units = ("pj", "pj_per_mac")
     name: Literal["datapath"]
-    operation: Literal[tuple(sorted((*OPERATIONS, *COMPOUNDS)))] = Field(description="What is computed.")  # type: ignore[valid-type]
+    operation: Literal[tuple(sorted((*OPERATIONS, *COMPOUNDS)))] = Field(description="Operation.")  # type: ignore[valid-type]
     node_nm: NodeNm
     voltage_v: VoltageV
     overhead_ratio: Parameter = Field(default=1.0, description="Energy of the whole over that of the arithmetic.")
@@ -198,11 +199,11 @@ class Sram(NamedRule):
 
     units = ("pj_per_byte",)
     name: Literal["sram"]
-    capacity_bytes: float = Field(ge=1024, le=2**26, description="Capacity of one macro (bank), not of all.")
+    capacity_bytes: float = Field(ge=1024, le=2**26, description="Capacity of one macro (bank).")
     node_nm: NodeNm
     voltage_v: VoltageV
     port_bits: Literal[64, 128] = Field(default=64, description="Width of an access.")
-    access: Literal["read", "write"] = Field(default="read", description="Which of the two.")
+    access: Literal["read", "write"] = Field(default="read", description="Kind of access.")
     overhead_ratio: Parameter = Field(default=1.0, description="Energy with interconnect over that of the macro.")
 
     def give(self, numbers: Sequence[Band]) -> Band:
@@ -213,7 +214,7 @@ class Sram(NamedRule):
 
 
 class Bus(NamedRule):
-    """Peak bandwidth of an interface: width [bits] times transfers per second [MT/s], the two numbers it takes."""
+    """Peak bandwidth of an interface: width [bits] times transfers per second [MT/s], the two inputs."""
 
     inputs = (2, 2)
     units = ("gb_per_s",)
@@ -224,26 +225,26 @@ class Bus(NamedRule):
 
 
 class Rail(Record):
-    """A supply of a DRAM with the currents of a data sheet."""
+    """A supply of a DRAM with its data sheet currents."""
 
     voltage_v: float = Field(gt=0, description="Supply voltage.")
-    active_ma: float = Field(ge=0, description="Current while it works: IDD4R, IDD4W, IDD0, or the state's own.")
-    standby_ma: float = Field(default=0.0, ge=0, description="Current of the state beneath it: IDD3N.")
+    active_ma: float = Field(ge=0, description="Active current: IDD4R, IDD4W, IDD0, or that of the state.")
+    standby_ma: float = Field(default=0.0, ge=0, description="Current subtracted as standby: IDD3N.")
     precharged_ma: float | None = Field(default=None, ge=0, description="idd_activate: IDD2N.")
 
 
 class Idd(NamedRule):
     """Energy per byte of a DRAM from data sheet currents: sum of V (IDD4 - IDD3N) over the data rate.
 
-    As in Micron TN-46-12 and DRAMPower. Data sheet currents are maxima. Where it is not clear whether they are those of
-    a device of 16 or 32 bits, width_bits is a range.
+    As in Micron TN-46-12 and DRAMPower. Data sheet currents are maxima. If it is not clear whether they are for a
+    device of 16 or 32 bits, width_bits is a range.
     """
 
     units = ("pj_per_byte",)
     name: Literal["idd"]
-    rails: list[Rail] = Field(min_length=1, description="Supplies that the currents flow from.")
-    data_rate_mt_per_s: float = Field(gt=0, description="Data rate at which the currents hold.")
-    width_bits: Parameter = Field(description="Width of the device that draws them.")
+    rails: list[Rail] = Field(min_length=1, description="Supplies of the currents.")
+    data_rate_mt_per_s: float = Field(gt=0, description="Data rate at which the currents are specified.")
+    width_bits: Parameter = Field(description="Width of the device with these currents.")
 
     def give(self, numbers: Sequence[Band]) -> Band:
         power_mw = sum(rail.voltage_v * (rail.active_ma - rail.standby_ma) for rail in self.rails)
@@ -259,7 +260,7 @@ class IddPower(NamedRule):
 
     units = ("mw",)
     name: Literal["idd_power"]
-    rails: list[Rail] = Field(min_length=1, description="Supplies that the currents flow from.")
+    rails: list[Rail] = Field(min_length=1, description="Supplies of the currents.")
 
     def give(self, numbers: Sequence[Band]) -> Band:
         return band(sum(rail.voltage_v * (rail.active_ma - rail.standby_ma) for rail in self.rails))
@@ -270,7 +271,7 @@ class IddActivate(NamedRule):
 
     units = ("pj",)
     name: Literal["idd_activate"]
-    rails: list[Rail] = Field(min_length=1, description="Supplies that the currents flow from.")
+    rails: list[Rail] = Field(min_length=1, description="Supplies of the currents.")
     row_cycle_ns: float = Field(gt=0, description="tRC.")
     row_active_ns: float = Field(gt=0, description="tRAS.")
 
@@ -279,15 +280,15 @@ class IddActivate(NamedRule):
         energy_pj = 0.0
         for rail in self.rails:
             closed_ma = rail.standby_ma if rail.precharged_ma is None else rail.precharged_ma
-            beneath = rail.standby_ma * active + closed_ma * (cycle - active)
-            energy_pj += rail.voltage_v * (rail.active_ma * cycle - beneath)
+            background = rail.standby_ma * active + closed_ma * (cycle - active)
+            energy_pj += rail.voltage_v * (rail.active_ma * cycle - background)
         return band(energy_pj)
 
 
 class Pins(NamedRule):
     """Energy per byte of an interface without termination: C V^2 for each rising edge.
 
-    A bit of random data rises in a quarter of all cases. Valid for LPDDR2 and LPDDR3 without termination.
+    A bit of random data rises in a quarter of cases. Valid for LPDDR2 and LPDDR3 without termination.
     """
 
     units = ("pj_per_byte",)
@@ -303,8 +304,8 @@ class Pins(NamedRule):
 class DramAccess(NamedRule):
     """Energy per byte of a DRAM: core + I/O + controller + activation / (row bytes x share of a row that is used).
 
-    The numbers it takes, in this order. The last term spreads the energy of an opened row over the bytes that are read
-    from it before it is closed.
+    Takes the values in this order. The last term distributes the energy of opening a row over the bytes read from it
+    before it is closed.
     """
 
     inputs = (6, 6)
@@ -334,14 +335,13 @@ class IddRefresh(NamedRule):
 class Dies(NamedRule):
     """Power of all dies of a DRAM: the powers of one, times the width of the interface over that of a die.
 
-    The last two numbers are the two widths; those before are added up. With counted, the last number is how many dies
-    there are.
+    The last two inputs are the two widths; those before are summed. With counted, the last input is the number of dies.
     """
 
     inputs = (2, 4)
     units = ("mw",)
     name: Literal["dies"]
-    counted: bool = Field(default=False, description="The last number is the number of dies.")
+    counted: bool = Field(default=False, description="The last input is the number of dies.")
 
     def give(self, numbers: Sequence[Band]) -> Band:
         if self.counted:
@@ -349,7 +349,29 @@ class Dies(NamedRule):
         return spread(lambda *x: sum(x[:-2]) * x[-2] / x[-1], *numbers)
 
 
-RULES: dict[str, type[NamedRule]] = {
-    str(rule.model_fields["name"].annotation.__args__[0]): rule  # type: ignore[union-attr]
-    for rule in NamedRule.__subclasses__()
-}
+_BUILT_IN: Final[tuple[type[NamedRule], ...]] = (
+    *(Ratio, Sum, Product, Quotient, GeometricMean, Envelope, StillmakerBaas, Datapath, Sram, Bus),
+    *(Idd, IddPower, IddActivate, Pins, DramAccess, IddRefresh, Dies),
+)
+RULES: Final = {str(get_args(rule.model_fields["name"].annotation)[0]): rule for rule in _BUILT_IN}
+"""Built-in rules by name."""
+GROUP: Final = "foldsim.profile_rules"
+
+
+@lru_cache(maxsize=1)
+def all_rules() -> dict[str, type[NamedRule]]:
+    """Rules by name: built-in ones, then those of installed packages (entry points ``foldsim.profile_rules``).
+
+    Raises
+    ------
+    ExtensionError
+        If an entry point cannot be used.
+    """
+    return with_extensions(RULES, GROUP, _rule_problem)
+
+
+def _rule_problem(name: str, loaded: object) -> str | None:
+    if not (isinstance(loaded, type) and issubclass(loaded, NamedRule)):
+        return "is not a subclass of foldsim.hardware.derivation.NamedRule"
+    field = loaded.model_fields.get("name")
+    return None if field and get_args(field.annotation) == (name,) else f'lacks the field name: Literal["{name}"]'

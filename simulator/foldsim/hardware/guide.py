@@ -1,4 +1,4 @@
-"""What each number of a profile usually is and where a data sheet says it: guide.csv, for validation and skeletons."""
+"""Usual range of each value of a profile and its place in data sheets (guide.csv), for validation and skeletons."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PLACES: Final = {
     "System": "system",
     "OperatingPoint": "operating_points",
 }
-"""Where the records of a profile stand."""
+"""Paths of the records of a profile."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of a profile: usual range of its nominal value, and where to find it."""
+    """Usual range of a nominal value of a profile, and where to find the value."""
 
     low: float
     high: float
@@ -39,7 +39,7 @@ class Entry:
 
 @lru_cache(maxsize=1)
 def guide() -> dict[tuple[str, str], Entry]:
-    """Entries by field (without indices and names) and kind of memory, empty where all kinds are alike."""
+    """Entries by field (without indices and names) and kind of memory, empty if it does not depend on the kind."""
     text = files("foldsim.hardware").joinpath("guide.csv").read_text(encoding="utf-8")
     return {
         (row["field"], row["kind"]): Entry(float(row["typical_low"]), float(row["typical_high"]), row["where"])
@@ -63,18 +63,18 @@ def _is_name(last: str | int, part: str | int) -> bool:
 
 
 def entry_of(path: tuple[str | int, ...], kind: str = "") -> Entry | None:
-    """What is usual at a path; ``kind`` is that of the memory level."""
+    """The entry of a path; ``kind`` is that of the memory level."""
     field = field_of(path)
     return guide().get((field, kind)) or guide().get((field, ""))
 
 
 @lru_cache(maxsize=1)
 def advice() -> dict[tuple[str, str], str]:
-    """By record and key: what is usual, by kind of memory where kinds differ, and where to find it."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Usual range and place to find a value, as text by record and key; by kind of memory where it matters."""
+    sentences: dict[tuple[str, str], list[str]] = {}
     for (field, kind), entry in guide().items():
         place, _, key = field.rpartition(".")
         record = next(name for name, path in PLACES.items() if path == place)
         usual = f"{f'{kind}: u' if kind else 'U'}sually {entry.low:g} to {entry.high:g}."
-        found.setdefault((record, key), []).append(f"{usual} Where: {entry.where.rstrip('.')}.")
-    return {where: " ".join(told) for where, told in found.items()}
+        sentences.setdefault((record, key), []).append(f"{usual} Where: {entry.where.rstrip('.')}.")
+    return {key: " ".join(texts) for key, texts in sentences.items()}

@@ -1,8 +1,7 @@
-"""``extends:``: a profile that says only what is different about it."""
+"""``extends:``: a profile that lists only its differences from a base."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -10,33 +9,34 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from foldsim.data import UnknownNameError, resolve, shipped
-from foldsim.hardware.dram import FILLED, TYPED
+from foldsim.errors import nearest
+from foldsim.hardware.memory.dram import FILLED, TYPED
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
 from foldsim.schema.layering import EXTENDS, LayeredDocument, Layering, lay_over
 
 OWN = ("name", "title", "summary")
-"""What every profile says of itself; inherited it would call itself what it is not."""
+"""Keys that describe the profile itself and are therefore not inherited."""
 NOT_INHERITED = (*OWN, "calibration")
-"""A calibration is of the numbers it was made on."""
+"""A calibration is valid only for the values it was fitted to."""
 ORDERED = "memory_levels"
 MAX_BASES = 16
 
 
 def is_derived(document: Document) -> bool:
-    """Whether a document names a base that is not laid under it yet."""
+    """Whether a document names a base that is not merged yet."""
     given = isinstance(document.data, dict) and isinstance(document.data.get(EXTENDS), str)
     return given and not isinstance(document, LayeredDocument)
 
 
 def with_base(document: Document) -> Document:
-    """The document laid over its base, which may have a base itself; unchanged if it extends nothing.
+    """The document merged over its base, which may have a base itself; unchanged if it extends nothing.
 
     Raises
     ------
     InputError
-        If a base cannot be had: unknown, unreadable, or circular. The finding points at the ``extends`` that asks for
-        it; what is wrong inside a base is found there.
+        If a base is unknown, unreadable or circular. The finding points at the ``extends`` that names it; findings
+        inside a base point there.
     """
     return _with_base(document, [])
 
@@ -49,30 +49,30 @@ def _with_base(document: Document, above: list[Path]) -> Document:
     try:
         path = profile_path(name, Path(document.file).parent)
     except UnknownNameError as error:
-        raise _no_base(document, f"no profile is called {name!r}", ", ".join(error.known), error.suggestion) from None
+        raise _no_base(document, f"profile {name!r} not found", ", ".join(error.known), error.suggestion) from None
     if path.resolve() in above:
         chain = " -> ".join(p.name for p in [*above, path])
         raise _no_base(document, f"a profile cannot extend itself: {chain}")
     if len(above) > MAX_BASES:
-        raise _no_base(document, f"this is the end of a chain of more than {MAX_BASES} bases")
+        raise _no_base(document, f"the profile extends a chain of more than {MAX_BASES} bases")
     if not path.is_file():
         siblings = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-        close = difflib.get_close_matches(path.name, siblings, n=1)
-        suggestion = str(Path(name).with_name(close[0])) if close else None
-        raise _no_base(document, f"there is no file {str(path)!r}", suggestion=suggestion)
+        sibling = nearest(path.name, siblings)
+        suggestion = str(Path(name).with_name(sibling)) if sibling else None
+        raise _no_base(document, f"file {str(path)!r} not found", suggestion=suggestion)
     base = read_yaml(path)
     if not isinstance(base.data, dict):
-        raise _no_base(document, f"{str(path)!r} is no profile: it holds no mapping")
+        raise _no_base(document, f"{str(path)!r} is not a profile: it contains no mapping")
     return lay_over(_with_base(base, above), document, LAYERING)
 
 
 def profile_path(name: str, folder: Path) -> Path:
-    """The file that a profile means by a name: a shipped profile, or a file in its own folder.
+    """The file of a base: a shipped profile by name, or a file in the folder of the profile that names it.
 
     Raises
     ------
     UnknownNameError
-        If nothing of that name is shipped.
+        If no shipped profile has that name.
     """
     path = resolve("hw_profiles", name)
     return path if path in shipped("hw_profiles").values() else folder / path
@@ -90,7 +90,7 @@ def _record_of(field: str) -> type[BaseModel]:
 
 
 def _needed(field: str, item: Mapping[str, Any]) -> list[str]:
-    """Keys that an item needs to stand alone; a DRAM by type needs few."""
+    """Keys that a new item needs; a level with a DRAM type needs few."""
     needed = [key for key, info in _record_of(field).model_fields.items() if info.is_required()]
     filled = FILLED if "dram" in item else ()
     return [key for key in needed if key not in filled]
@@ -102,19 +102,19 @@ def _keys(field: str) -> list[str]:
 
 
 def _displaced(field: str, item: Mapping[str, Any]) -> tuple[str, ...]:
-    """A level that names its type of DRAM no longer has the energies of the one it had."""
+    """Inherited keys that an item drops: a level that names a DRAM type drops the values of the inherited one."""
     use = item.get("dram")
     return TYPED if isinstance(use, dict) and "type" in use else ()
 
 
 def _named_lists() -> dict[str, bool]:
-    """The profile's lists of records with a name, and whether their order means something."""
-    found = {}
+    """The profile's lists of named records, and whether their order matters."""
+    named = {}
     for name, info in ProfileSpec.model_fields.items():
         args = get_args(info.annotation)
         if len(args) == 1 and isinstance(args[0], type) and issubclass(args[0], BaseModel):
-            found[name] = name == ORDERED
-    return found
+            named[name] = name == ORDERED
+    return named
 
 
 LAYERING = Layering(NOT_INHERITED, _named_lists(), _needed, _keys, _displaced)

@@ -1,7 +1,7 @@
-"""JSON Schemas of profiles and of DRAM records, for editors: with what is usual and where to find it in every hover.
+"""JSON Schemas of profiles and DRAM records for editors; descriptions include usual ranges and where to find values.
 
-A profile that extends another needs little and may take keys away with null; a memory level with a type of DRAM leaves
-out what follows from it. Both are told by the schema, so that an editor does not ask for them.
+A profile that extends another has few required keys and may remove keys with null; a memory level with a DRAM type may
+omit the keys that are filled in. The schema allows both.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import copy
 from typing import Any, Final, get_args
 
-from foldsim.hardware.derivation import RULES
-from foldsim.hardware.dram import FILLED, DramSpec
+from foldsim.hardware.derivation import all_rules
+from foldsim.hardware.device_classes import device_classes
 from foldsim.hardware.guide import PLACES, advice
 from foldsim.hardware.inheritance import OWN
+from foldsim.hardware.memory.dram import FILLED, DramSpec
 from foldsim.hardware.spec import Precision, ProfileSpec
 from foldsim.schema.jsonschema import json_schema
 
 Schema = dict[str, Any]
 NAMED: Final = ("ComputeUnit", "MemoryLevel", "OperatingPoint")
 MERGED: Final = (*NAMED, "PrecisionRate", "KernelLibrary", "VectorUnit", "PowerLaw", "Background", "DramUse", "System")
-"""Records that a derived profile may give in part."""
+"""Records of which a derived profile may give a part."""
 CHANGE: Final = "Change"
 
 
@@ -32,6 +33,9 @@ def profile_schema() -> Schema:
     definitions["ProfileSpec"] = whole
     for name in PLACES:
         _add_guide(name, definitions[name])
+    classes = device_classes()
+    whole["properties"]["device_class"]["enum"] = list(classes)
+    whole["properties"]["device_class"]["description"] += "".join(f" {key}: {text}." for key, text in classes.items())
     _spell_out_precisions(definitions["ComputeUnit"])
     level = definitions["MemoryLevel"]
     needed = level.pop("required")
@@ -41,7 +45,7 @@ def profile_schema() -> Schema:
         definitions[name + CHANGE] = _changed(definitions[name], ["name"] if name in NAMED else [])
     change = _changed(whole, [*OWN, "extends"])
     definitions["ProfileSpec" + CHANGE] = change
-    for key in ("extends", *OWN):  # these are not laid over anything
+    for key in ("extends", *OWN):  # these do not merge
         change["properties"][key] = whole["properties"][key]
     del schema["$defs"]
     return {
@@ -64,9 +68,9 @@ def dram_schema() -> Schema:
 
 
 def _add_rules(definitions: Schema) -> None:
-    """Let a rule be one of the named ones, each with its own parameters."""
+    """Restrict a rule to the named ones, each with its own parameters."""
     choices = []
-    for name, rule in RULES.items():
+    for name, rule in all_rules().items():
         own = rule.model_json_schema(by_alias=True)
         definitions.update(own.pop("$defs", {}))
         key = "Rule" + rule.__name__
@@ -78,20 +82,20 @@ def _add_rules(definitions: Schema) -> None:
         "description": definitions["Rule"]["description"],
         "type": "object",
         "required": ["name"],
-        "properties": {"name": {"enum": list(RULES), "description": "Name of the rule."}},
+        "properties": {"name": {"enum": list(all_rules()), "description": "Name of the rule."}},
         "oneOf": choices,
     }
 
 
 def _add_guide(name: str, record: Schema) -> None:
-    """Say of every number what is usual and where a data sheet has it."""
+    """Add the usual range and the place in data sheets to every description."""
     for key, slot in record["properties"].items():
-        if told := advice().get((name, key)):
-            slot["description"] = f"{slot.get('description', '')} {told}".strip()
+        if hint := advice().get((name, key)):
+            slot["description"] = f"{slot.get('description', '')} {hint}".strip()
 
 
 def _spell_out_precisions(unit: Schema) -> None:
-    """Editors offer the keys of `properties`, but not those of `propertyNames`."""
+    """List the number formats as `properties`, because editors do not complete `propertyNames`."""
     slot = unit["properties"]["precisions"]
     rate = slot.pop("additionalProperties")
     slot.pop("propertyNames", None)
@@ -100,7 +104,7 @@ def _spell_out_precisions(unit: Schema) -> None:
 
 
 def _changed(record: Schema, required: list[str]) -> Schema:
-    """A record in part: little is required, null takes away, and what is inside may be in part too."""
+    """A partial record: few required keys, null removes a key, and nested records may be partial."""
     new = copy.deepcopy(record)
     new.pop("anyOf", None)
     new["required"] = required

@@ -1,4 +1,4 @@
-"""What a profile may say but a chip is unlikely to be: warnings, each with what is usual and how to mend it."""
+"""Warnings about physically unlikely values of a profile, each with the usual range and a suggestion."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from foldsim.hardware.guide import entry_of
 from foldsim.hardware.spec import ComputeUnit, MemoryLevel, OperatingPoint, ProfileSpec
 from foldsim.hardware.technology import COMPOUNDS, SCALABLE_NM, SCALABLE_V, Band, datapath_pj, sram_pj_per_byte
 from foldsim.schema import Problem
+from foldsim.schema.findings import Path
 from foldsim.schema.quantity import Quantity, quantities
 from foldsim.units import BITS_PER_BYTE, BYTES_PER_KIB
 
-Path_ = tuple[str | int, ...]
-
 # Measured whole systems take 7 to 140 times the bare arithmetic (facts page, section 4); an accelerator alone less.
 MOST_OVERHEAD = 50.0
-# An SRAM is built of banks; the smallest usual one bounds its energy from below, wires to many of them from above.
+# The smallest usual SRAM bank bounds the energy of an SRAM from below, wires to many banks from above.
 BANK_BYTES = 8 * BYTES_PER_KIB
 MOST_INTERCONNECT = 3.0
 PREFIX_STEP = 1000.0  # a unit one prefix off
@@ -24,7 +23,7 @@ SAME = 0.01  # relative; peak and array are counts, written exactly
 
 
 def plausibility_problems(profile: ProfileSpec) -> Iterator[Problem]:
-    """Warnings about what is physically unlikely."""
+    """Warnings about physically unlikely values."""
     yield from _unusual(profile)
     yield from _levels(profile)
     reference = next((p for p in profile.operating_points if p.name == profile.reference_operating_point), None)
@@ -35,7 +34,7 @@ def plausibility_problems(profile: ProfileSpec) -> Iterator[Problem]:
     yield from _points(profile)
 
 
-def _warning(path: Path_, message: str, allowed: str | None = None, suggestion: str | None = None) -> Problem:
+def _warning(path: Path, message: str, allowed: str | None = None, suggestion: str | None = None) -> Problem:
     return Problem(path, message, allowed, suggestion, severity="warning")
 
 
@@ -43,7 +42,7 @@ def _warning(path: Path_, message: str, allowed: str | None = None, suggestion: 
 
 
 def _unusual(profile: ProfileSpec) -> Iterator[Problem]:
-    """Numbers far from what such numbers usually are; zero means that there is none."""
+    """Values outside the usual range; zero means that the part does not exist."""
     for path, quantity in quantities(profile):
         kind = profile.memory_levels[int(path[1])].kind if path[0] == "memory_levels" else ""
         entry = entry_of(path, kind)
@@ -78,7 +77,7 @@ def _levels(profile: ProfileSpec) -> Iterator[Problem]:
                 " it cannot be used at that rate"
             )
             yield _warning((*path, "bandwidth_gb_per_s", "value"), message, suggestion="order levels innermost first")
-        # Registers and buffers of many cores may be larger than the cache they share; what keeps data is a real level.
+        # Registers and buffers of many cores may be larger than the cache they share; a level that keeps data may not.
         # Flash and MRAM of a microcontroller may be smaller than its SRAM.
         sized = inner.keeps_data and outer.kind not in ("flash", "mram")
         if sized and inner.capacity_bytes.value > outer.capacity_bytes.value:
@@ -95,8 +94,8 @@ def _reached(level: MemoryLevel) -> float:
     return level.bandwidth_gb_per_s.value * level.bandwidth_efficiency_ratio.value
 
 
-def _states(level: MemoryLevel, path: Path_) -> Iterator[Problem]:
-    """A deeper state of a DRAM takes less."""
+def _states(level: MemoryLevel, path: Path) -> Iterator[Problem]:
+    """A deeper state of a DRAM takes less power."""
     states = level.background
     if states is None:
         return
@@ -105,12 +104,12 @@ def _states(level: MemoryLevel, path: Path_) -> Iterator[Problem]:
         if less > more:
             message = f"{deeper} of {level.name!r} takes more than {lighter} ({less:g} and {more:g} mW)"
             where = path if level.dram is None else (*path, "dram")
-            inside: Path_ = (*path, "background", f"{deeper}_mw", "value") if level.dram is None else where
+            inside: Path = (*path, "background", f"{deeper}_mw", "value") if level.dram is None else where
             yield _warning(inside, message, f"at most {more:g}")
 
 
-def _sram(level: MemoryLevel, node_nm: float, path: Path_) -> Iterator[Problem]:
-    """SRAM far from what CACTI and published tables give at the node."""
+def _sram(level: MemoryLevel, node_nm: float, path: Path) -> Iterator[Problem]:
+    """SRAM energy outside the range of CACTI and published tables at the node."""
     if not SCALABLE_NM[0] <= node_nm <= SCALABLE_NM[1]:
         return
     for field in ("read_pj_per_byte", "write_pj_per_byte"):
@@ -124,11 +123,11 @@ def _sram(level: MemoryLevel, node_nm: float, path: Path_) -> Iterator[Problem]:
 
 
 def _usual_v(node_nm: float) -> float:
-    """A voltage that logic of a node usually runs at; only scales ranges that are a factor of several wide."""
+    """Usual supply voltage of logic of a node; it only scales ranges that span a factor of several."""
     return 0.9 if node_nm >= 28 else 0.8 if node_nm >= 12 else 0.75
 
 
-def _unlikely(path: Path_, quantity: Quantity, what: str, usual: Band) -> Problem:
+def _unlikely(path: Path, quantity: Quantity, what: str, usual: Band) -> Problem:
     message = f"`{path[-1]}` of {quantity.value:g} is implausible for {what}"
     allowed = f"usually {usual.low:.2g} to {usual.high:.2g}"
     return _warning((*path, "value"), message, allowed, f"about {usual.value:.2g}")
@@ -137,23 +136,23 @@ def _unlikely(path: Path_, quantity: Quantity, what: str, usual: Band) -> Proble
 # ---- units ---------------------------------------------------------------------------------------------------------
 
 
-def _peak(unit: ComputeUnit, path: Path_) -> Iterator[Problem]:
-    """Some number format must do what the array is shaped for."""
+def _peak(unit: ComputeUnit, path: Path) -> Iterator[Problem]:
+    """At least one number format must have the peak of the array."""
     shape = unit.unroll_m_count.value * unit.unroll_k_count.value * unit.unroll_n_count.value
     rates = {name: rate.macs_per_cycle.value for name, rate in unit.precisions.items()}
     if any(abs(rate - shape) <= SAME * shape for rate in rates.values()):
         return
-    told = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
+    peaks = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
     message = (
         f"the array of {unit.name!r} is {unit.unroll_m_count.value:g} x {unit.unroll_k_count.value:g} x"
-        f" {unit.unroll_n_count.value:g} = {shape:g} MACs per cycle, but no number format has that peak ({told})"
+        f" {unit.unroll_n_count.value:g} = {shape:g} MACs per cycle, but no number format has that peak ({peaks})"
     )
     first = next(iter(rates))
     yield _warning((*path, "precisions", first, "macs_per_cycle", "value"), message, f"{shape:g} for one format")
 
 
-def _arithmetic(unit: ComputeUnit, node_nm: float, point: OperatingPoint, path: Path_) -> Iterator[Problem]:
-    """MACs that take less than bare arithmetic, or as much as whole systems."""
+def _arithmetic(unit: ComputeUnit, node_nm: float, point: OperatingPoint, path: Path) -> Iterator[Problem]:
+    """MACs with less energy than bare arithmetic, or as much as whole systems."""
     volts = min(max(point.voltage_v.value, SCALABLE_V[0]), SCALABLE_V[1])
     if not SCALABLE_NM[0] <= node_nm <= SCALABLE_NM[1]:
         return
@@ -162,7 +161,7 @@ def _arithmetic(unit: ComputeUnit, node_nm: float, point: OperatingPoint, path: 
         if quantity is None or operation not in COMPOUNDS or quantity.value == 0:
             continue
         bare = datapath_pj(operation, node_nm, volts)
-        where: Path_ = (*path, "precisions", name, "energy_pj_per_mac")
+        where: Path = (*path, "precisions", name, "energy_pj_per_mac")
         if quantity.value < bare.low:
             message = (
                 f"an {name} MAC of {quantity.value:g} pJ takes less than its bare arithmetic at {node_nm:g} nm and"
@@ -183,7 +182,7 @@ def _arithmetic(unit: ComputeUnit, node_nm: float, point: OperatingPoint, path: 
 
 
 def _points(profile: ProfileSpec) -> Iterator[Problem]:
-    """A faster point needs no less voltage."""
+    """A faster point needs at least the voltage of a slower one."""
     order = sorted(enumerate(profile.operating_points), key=lambda item: item[1].frequency_hz.value)
     for (_, slower), (at, faster) in pairwise(order):
         if faster.voltage_v.value < slower.voltage_v.value:

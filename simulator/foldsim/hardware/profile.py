@@ -1,4 +1,4 @@
-"""The hardware profile that users hold: validated, and as the model's records at every end of its ranges."""
+"""A validated hardware profile, and the model's hardware records at nominal values and at the ends of the ranges."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from foldsim.data import resolve
-from foldsim.hardware.checks import UNUSED, check_profile
+from foldsim.hardware.checks import check_profile
 from foldsim.hardware.coefficients import ENDS, SPEEDS, Coefficients, hardware_of
-from foldsim.hardware.dram import DramSpec, check_dram, dram_path, read_dram, source_key, with_dram
 from foldsim.hardware.inheritance import profile_path, with_base
-from foldsim.hardware.numbers import numbers_by_name
+from foldsim.hardware.memory.dram import DramSpec, check_dram, dram_path, read_dram, source_key
+from foldsim.hardware.memory.dram_levels import with_dram
+from foldsim.hardware.numbers import UNUSED, numbers_by_name
 from foldsim.hardware.plausibility import plausibility_problems
 from foldsim.hardware.provenance import derivation_problems
 from foldsim.hardware.spec import ProfileSpec
@@ -29,7 +30,7 @@ from foldsim.schema.quantity import collect_sourced_findings, quantities
 
 
 def precision_options(precision: str) -> str:
-    """Options of ``foldsim sweep`` and others that store and run a workload in one number format.
+    """Command-line options that store and run a workload in one number format.
 
     >>> precision_options("fp32").split(" --set ")[-1]
     'workload.precision.state=fp32'
@@ -43,8 +44,8 @@ class Profile:
 
     Attributes
     ----------
-    spec : the description.
-    document : the YAML it came from, for located messages.
+    spec : the validated description.
+    document : the YAML it was read from, for located messages.
     """
 
     spec: ProfileSpec
@@ -63,16 +64,16 @@ class Profile:
 
     @property
     def sha256(self) -> str:
-        """Hash of the YAML text; of the hashes of all texts where the profile rests on more files than its own."""
+        """Hash of the YAML text; of the hashes of all texts if the profile uses more files than its own."""
         own, *others = (digest for _, digest in self.files())
         return hashlib.sha256("\n".join([own, *others]).encode()).hexdigest() if others else own
 
     def files(self) -> list[tuple[str, str]]:
-        """Name and hash of every file that the numbers come from, the profile's own first."""
+        """Name and hash of every file that the values come from, the profile's own first."""
         return [(Path(part.file).name, hashlib.sha256(part.text.encode()).hexdigest()) for part in self.document.parts]
 
     def precision_problems(self, precision: str, components: Sequence[str]) -> Iterable[Problem]:
-        """Units that run one of the components and do not compute in a number format, with the options to add."""
+        """Units that run one of the components but do not compute in a number format, with the options to add."""
         for index in sorted(set(self.unit_of(components).tolist())):
             unit = self.spec.compute_units[index]
             if precision not in unit.precisions:
@@ -84,7 +85,7 @@ class Profile:
                 )
 
     def unit_of(self, components: Sequence[str]) -> IntArray:
-        """Index of the compute unit that runs each component: the first that names it, else the first for all."""
+        """Index of the compute unit that runs each component: the first that names it, else the first with ``all``."""
         units = self.spec.compute_units
         default = next((i for i, unit in enumerate(units) if "all" in unit.runs), 0)
         return np.array(
@@ -92,7 +93,7 @@ class Profile:
         )
 
     def kept_bytes(self) -> float:
-        """What the levels that keep data between chunks can hold for the workload."""
+        """Capacity for the workload of the levels that keep data between chunks [bytes]."""
         levels = [level for level in self.spec.memory_levels if level.keeps_data]
         return sum(level.capacity_bytes.value * level.usable_ratio.value for level in levels)
 
@@ -104,8 +105,8 @@ class Profile:
     def bands(self, precision: str) -> Bands:
         """The model's hardware record, with energy and power coefficients at nominal, low and high values.
 
-        And once more at nominal values with those at zero that rest on an assumption, for the share of power that does;
-        and with the numbers that set speed at their fast and at their slow ends (:data:`SPEEDS`).
+        Also at nominal values with assumed coefficients at zero, for the share of power that is assumed, and with the
+        values that set speed at their fast and at their slow ends (:data:`SPEEDS`).
 
         Raises
         ------
@@ -121,19 +122,19 @@ class Profile:
         return Bands(*(hardware_of(self.spec, precision, coefficients) for coefficients in read))
 
     def hardware(self, precision: str, numbers: Mapping[str, Number]) -> Hardware:
-        """The model's hardware record with some numbers changed; arrays where a number is one.
+        """The model's hardware record with some values changed, each a scalar or an array.
 
         Parameters
         ----------
         numbers : by name (:func:`foldsim.hardware.numbers.numbers_by_name`), in the unit of the name. All others are
             nominal.
         """
-        found = numbers_by_name(self.spec)
-        given = {id(found[name][1]): number for name, number in numbers.items()}
+        by_name = numbers_by_name(self.spec)
+        given = {id(by_name[name][1]): number for name, number in numbers.items()}
         return hardware_of(self.spec, precision, Coefficients("value", given=given))
 
     def _speeds(self) -> list[dict[int, Number]]:
-        """Numbers that set speed, at their fast and at their slow ends, by the identity of their record."""
+        """Values that set speed, at their fast and at their slow ends, by the identity of their record."""
         ends: list[dict[int, Number]] = [{}, {}]
         for path, quantity in quantities(self.spec):
             sign = SPEEDS.get(str(path[-1]))
@@ -143,25 +144,25 @@ class Profile:
         return ends
 
     def _dram_records(self) -> dict[str, DramSpec]:
-        """Records that levels are filled from, by the source that stands for them."""
-        found = {}
+        """Records that levels are filled from, by their source key."""
+        records = {}
         for index, level in enumerate(self.spec.memory_levels):
             if level.dram is not None:
                 home, _ = self.document.home(("memory_levels", index, "dram", "type"))
                 file = dram_path(level.dram.type, Path(home.file).parent)
                 record = read_dram(file)[0] if file is not None else None
                 if record is not None:
-                    found[source_key(record.name)] = record
-        return found
+                    records[source_key(record.name)] = record
+        return records
 
 
 def profile_findings(document: Document, strict: bool = False) -> tuple[ProfileSpec | None, list[Finding]]:
     """Validate a profile document, with what it extends; all findings, warnings too.
 
-    Beyond what loading checks: derived numbers are computed again from their rules, and what is physically unlikely is
-    warned of. ``strict`` refuses unused sources, sources that cannot be looked up and energies that are assumed.
+    In addition to the checks of loading, derived values are computed again from their rules, and physically unlikely
+    values give warnings. ``strict`` refuses unused sources, sources without a reference and assumed energies.
     """
-    whole, spec, findings = _examined(document)
+    whole, spec, findings = _validated(document)
     if spec is not None:
         problems = [*derivation_problems(spec, whole, _load_spec), *plausibility_problems(spec)]
         problems += strict_problems(spec) if strict else ()
@@ -175,14 +176,14 @@ def profile_findings(document: Document, strict: bool = False) -> tuple[ProfileS
 
 
 def dram_findings(document: Document) -> list[Finding]:
-    """Everything that is wrong with the record of a DRAM type."""
+    """All findings of the record of a DRAM type."""
     record, findings = collect_sourced_findings(document, DramSpec, (check_dram,))
     problems = [] if record is None else derivation_problems(record, document, _load_spec)
     return sorted([*findings, *(locate(document, problem) for problem in problems)], key=position_order)
 
 
 def _load_spec(name: str, folder: Path) -> ProfileSpec:
-    """A profile that a number of another one refers to."""
+    """A profile that a value of another one refers to."""
     return load_profile(profile_path(name, folder)).spec
 
 
@@ -192,25 +193,25 @@ def from_document(document: Document) -> Profile:
     Raises
     ------
     InputError
-        If it is not a valid profile; holds every finding, located in the file that says what is wrong.
+        If it is not a valid profile; has every finding, located in its file.
     """
-    whole, spec, findings = _examined(document)
+    whole, spec, findings = _validated(document)
     if spec is None:
         raise InputError(tuple(findings))
     return Profile(spec, whole)
 
 
-def _examined(document: Document) -> tuple[Document, ProfileSpec | None, list[Finding]]:
-    """The document with its base and its DRAM, what it says, and everything that is wrong with it."""
+def _validated(document: Document) -> tuple[Document, ProfileSpec | None, list[Finding]]:
+    """The document with its base and its DRAM levels, its spec if valid, and all findings."""
     try:
         document = with_dram(with_base(document))
     except InputError as error:
         return document, None, list(error.findings)
     spec, findings = collect_sourced_findings(document, ProfileSpec, (check_profile,))
-    laid = document.findings if isinstance(document, LayeredDocument) else ()
-    if any(finding.severity == "error" for finding in laid):
+    base_findings = document.findings if isinstance(document, LayeredDocument) else ()
+    if any(finding.severity == "error" for finding in base_findings):
         spec = None
-    return document, spec, sorted([*laid, *findings], key=position_order)
+    return document, spec, sorted([*base_findings, *findings], key=position_order)
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -219,8 +220,8 @@ def load_profile(name_or_path: str | Path) -> Profile:
     Raises
     ------
     InputError
-        If the file cannot be read or is not a valid profile; holds every finding with line and column.
+        If the file cannot be read or is not a valid profile; has every finding with line and column.
     UnknownNameError
-        If nothing of that name is shipped.
+        If no shipped profile has that name.
     """
     return from_document(read_yaml(resolve("hw_profiles", name_or_path)))

@@ -1,24 +1,26 @@
-"""Check that derived numbers follow from what they say they were derived from.
+"""Checks derived values against their rule and inputs.
 
-A number with a named rule is computed again from ``from:`` and the rule, and must agree but for rounding, in the last
-digit that is written, of two digits at least: the value to the nearest, the ends of the range in either direction.
+A value with a named rule is computed again from ``from:`` and the rule, and must agree to rounding in the last digit
+written (at least two digits): the value to the nearest, the ends of the range in either direction.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Final
+from pathlib import Path as FilePath
+from typing import Final
 
 from pydantic import BaseModel
 
 from foldsim.data import UnknownNameError
-from foldsim.hardware.derivation import RULES, NamedRule
-from foldsim.hardware.dram import dram_path, read_dram
+from foldsim.errors import nearest
+from foldsim.hardware.derivation import RULES, NamedRule, all_rules
+from foldsim.hardware.memory.dram import dram_path, read_dram
+from foldsim.hardware.numbers import children
 from foldsim.hardware.technology import Band
 from foldsim.schema import Document, InputError, Problem
+from foldsim.schema.findings import Path
 from foldsim.schema.quantity import Fact, Quantity, Rule, quantities
 from foldsim.schema.validation import part_problems
 
@@ -26,19 +28,18 @@ LEAST_DIGITS: Final = 2
 MOST_DIGITS: Final = 12
 SUGGESTED_DIGITS: Final = 3
 SAME: Final = RULES["ratio"].model_validate({"name": "ratio", "ratio": 1.0})
-"""What a single number without a rule is taken by."""
-Loader = Callable[[str, Path], BaseModel]
-Path_ = tuple[str | int, ...]
+"""Rule of a single input without a named rule."""
+Loader = Callable[[str, FilePath], BaseModel]
 
 
 class NotFoundError(LookupError):
-    """A reference that leads to no number."""
+    """A reference to a value that does not exist."""
 
-    def __init__(self, message: str, known: Sequence[str] = (), wanted: str = "") -> None:
+    def __init__(self, message: str, allowed: Iterable[str] = (), wanted: str = "") -> None:
         super().__init__(message)
-        self.known = ", ".join(known) or None
-        close = difflib.get_close_matches(wanted, known, n=1)
-        self.suggestion = close[0] if close else None
+        names = list(allowed)
+        self.allowed = ", ".join(names) or None
+        self.suggestion = nearest(wanted, names)
 
 
 def derivation_problems(record: BaseModel, document: Document, load: Loader) -> Iterator[Problem]:
@@ -46,89 +47,97 @@ def derivation_problems(record: BaseModel, document: Document, load: Loader) -> 
 
     Parameters
     ----------
-    record, document : a profile or a DRAM record, and where it was written.
-    load : gives the record of another profile by name or file, relative to a folder.
+    record, document : a profile or a DRAM record, and its document.
+    load : returns the record of another profile by name or file, relative to a folder.
     """
     for path, quantity in quantities(record):
-        yield from _one(record, path, quantity, document, load)
+        yield from _quantity_problems(record, path, quantity, document, load)
 
 
-def _one(record: BaseModel, path: Path_, quantity: Quantity, document: Document, load: Loader) -> Iterable[Problem]:
-    origin, called = quantity.origin, quantity.rule
-    numbers: list[Band] = []
+def _quantity_problems(
+    record: BaseModel, path: Path, quantity: Quantity, document: Document, load: Loader
+) -> list[Problem]:
+    inputs, problems = _inputs(record, path, quantity, document, load)
+    if isinstance(quantity.rule, Rule):
+        rule, rule_problems = _rule(quantity.rule, document, path)
+        problems += rule_problems
+        if rule is None or problems:
+            return problems
+        name = quantity.rule.name
+        return _input_problems(rule, name, inputs, path, quantity) or _disagreement(rule, name, inputs, path, quantity)
+    if quantity.rule is None and len(inputs) > 1:
+        message = "several values are listed, but no rule that combines them"
+        problems.append(Problem((*path, "from"), message, ", ".join(all_rules()), at_key=True))
+    elif quantity.rule is None and inputs and not problems:
+        problems += _disagreement(SAME, "ratio (1 by default)", inputs, path, quantity)
+    return problems
+
+
+def _inputs(
+    record: BaseModel, path: Path, quantity: Quantity, document: Document, load: Loader
+) -> tuple[list[Band], list[Problem]]:
+    """The values listed in ``from:``, and the references that lead to none."""
+    bands: list[Band] = []
     problems: list[Problem] = []
     home, _ = document.home((*path, "from"))
-    for number, item in enumerate(origin if isinstance(origin, list) else ()):
+    for index, item in enumerate(quantity.origin if isinstance(quantity.origin, list) else ()):
         if isinstance(item, Fact):
             ends = (item.value if end is None else end for end in (item.low, item.high))
-            numbers.append(Band(item.value, *ends))
+            bands.append(Band(item.value, *ends))
             continue
         try:
-            found = find_number(item, record, Path(home.file).parent, load)
-            numbers.append(Band(found.value, found.low, found.high))
+            referenced = find_number(item, record, FilePath(home.file).parent, load)
+            bands.append(Band(referenced.value, referenced.low, referenced.high))
         except NotFoundError as error:
-            problems.append(Problem((*path, "from", number), str(error), error.known, error.suggestion))
-    if not isinstance(called, Rule):
-        if called is None and len(numbers) > 1:
-            message = "several numbers are given, but no rule that makes one of them"
-            problems.append(Problem((*path, "from"), message, ", ".join(RULES), at_key=True))
-        elif called is None and numbers and not problems:
-            problems += _disagreement(SAME, "of being the same", numbers, path, quantity)
-        return problems
-    rule, wrong = _rule(called, document, path)
-    problems += wrong
-    if rule is None or problems:
-        return problems
-    problems += _input_problems(rule, called.name, numbers, path, quantity)
-    return problems or _disagreement(rule, called.name, numbers, path, quantity)
+            problems.append(Problem((*path, "from", index), str(error), error.allowed, error.suggestion))
+    return bands, problems
 
 
-def _rule(called: Rule, document: Document, path: Path_) -> tuple[NamedRule | None, list[Problem]]:
-    known = RULES.get(called.name)
-    if known is None:
-        close = difflib.get_close_matches(called.name, list(RULES), n=1)
-        message = f"no rule is called {called.name!r}"
-        return None, [Problem((*path, "rule", "name"), message, ", ".join(RULES), close[0] if close else None)]
-    return part_problems(document, (*path, "rule"), known)
+def _rule(called: Rule, document: Document, path: Path) -> tuple[NamedRule | None, list[Problem]]:
+    rules = all_rules()
+    if called.name not in rules:
+        message = f"rule {called.name!r} not found"
+        return None, [Problem((*path, "rule", "name"), message, ", ".join(rules), nearest(called.name, rules))]
+    return part_problems(document, (*path, "rule"), rules[called.name])
 
 
 def _input_problems(
-    rule: NamedRule, name: str, numbers: Sequence[Band], path: Path_, quantity: Quantity
+    rule: NamedRule, name: str, inputs: Sequence[Band], path: Path, quantity: Quantity
 ) -> list[Problem]:
     fewest, most = rule.inputs
-    if len(numbers) < fewest or (most is not None and len(numbers) > most):
-        wanted = f"{fewest}" if most == fewest else f"{fewest} or more" if most is None else f"{fewest} to {most}"
-        told = "words" if isinstance(quantity.origin, str) else f"{len(numbers)} numbers"
-        message = f"the rule {name} takes {wanted} number{'s' * (wanted != '1')} from a list in `from`, not {told}"
+    if len(inputs) < fewest or (most is not None and len(inputs) > most):
+        allowed = f"{fewest}" if most == fewest else f"{fewest} or more" if most is None else f"{fewest} to {most}"
+        actual = "text" if isinstance(quantity.origin, str) else f"{len(inputs)} values"
+        message = f"the rule {name} takes {allowed} value{'s' * (allowed != '1')} from a list in `from`, not {actual}"
         return [Problem((*path, "rule"), message)]
     key = str(path[-1])
     if rule.units and not key.endswith(tuple("_" + unit for unit in rule.units)):
-        message = f"the rule {name} gives a number in {' or '.join(rule.units)}, which {key!r} is not"
+        message = f"the rule {name} gives a value in {' or '.join(rule.units)}, which {key!r} is not"
         return [Problem((*path, "rule"), message)]
     return []
 
 
-def _disagreement(
-    rule: NamedRule, name: str, numbers: Sequence[Band], path: Path_, quantity: Quantity
-) -> Iterable[Problem]:
+def _disagreement(rule: NamedRule, name: str, inputs: Sequence[Band], path: Path, quantity: Quantity) -> list[Problem]:
     try:
-        given = rule.give(numbers)
+        computed = rule.give(inputs)
     except (ArithmeticError, ValueError):
-        given = Band(math.nan, math.nan, math.nan)
-    if not all(math.isfinite(x) for x in given):
-        return [Problem((*path, "rule"), f"the rule {name} gives no number for these")]
-    units = {"value": 0.5, "low": 1.0, "high": 1.0}
-    wrong = [end for end, off in units.items() if not agrees(getattr(quantity, end), getattr(given, end), off)]
-    if not wrong:
+        computed = Band(math.nan, math.nan, math.nan)
+    if not all(math.isfinite(x) for x in computed):
+        return [Problem((*path, "rule"), f"the rule {name} gives no finite value for these inputs")]
+    tolerances = {"value": 0.5, "low": 1.0, "high": 1.0}
+    differing = [
+        end for end, units in tolerances.items() if not agrees(getattr(quantity, end), getattr(computed, end), units)
+    ]
+    if not differing:
         return []
-    told = "; ".join(f"{end} {getattr(quantity, end):g} instead of {getattr(given, end):.4g}" for end in wrong)
-    suggestion = ", ".join(f"{end}: {_rounded(getattr(given, end)):g}" for end in ("value", "low", "high"))
-    message = f"the number does not follow from its rule {name}: {told}"
-    return [Problem((*path, wrong[0]), message, "what the rule gives, rounded", suggestion)]
+    ends = "; ".join(f"{end} {getattr(quantity, end):g} instead of {getattr(computed, end):.4g}" for end in differing)
+    suggestion = ", ".join(f"{end}: {_rounded(getattr(computed, end)):g}" for end in tolerances)
+    message = f"the value does not follow from its rule {name}: {ends}"
+    return [Problem((*path, differing[0]), message, "the result of the rule, rounded", suggestion)]
 
 
 def agrees(written: float, computed: float, units: float = 0.5) -> bool:
-    """Whether a number is another one but for so many units of the last digit that it is written with.
+    """Whether two values agree to a tolerance in units of the last written digit of the first.
 
     >>> agrees(0.3, 0.304), agrees(0.30, 0.306), agrees(0.3, 0.306, units=1.0), agrees(42.1, 42.109)
     (True, False, True, True)
@@ -141,7 +150,7 @@ def agrees(written: float, computed: float, units: float = 0.5) -> bool:
 
 
 def _digits(number: float) -> int:
-    """Significant digits that a number is written with."""
+    """Significant digits of a written number."""
     text = f"{abs(number):.{MOST_DIGITS - 1}e}".partition("e")[0].replace(".", "").rstrip("0")
     return len(text)
 
@@ -150,20 +159,21 @@ def _rounded(number: float) -> float:
     return float(f"{number:.{SUGGESTED_DIGITS - 1}e}")
 
 
-def find_number(reference: str, record: BaseModel, folder: Path, load: Loader) -> Quantity:
-    """The number that a reference of ``from:`` leads to.
+def find_number(reference: str, record: BaseModel, folder: FilePath, load: Loader) -> Quantity:
+    """The value that a reference of ``from:`` names.
 
-    ``:path`` leads into the record itself, ``PROFILE:path`` into another profile (a shipped name, or a file beside this
-    one), ``dram/TYPE:field`` into the record of a DRAM type.
+    ``:path`` is a value of the record itself, ``PROFILE:path`` of another profile (a shipped name, or a file in the
+    same folder), ``dram/TYPE:field`` of the record of a DRAM type.
 
     Raises
     ------
     NotFoundError
-        If there is no such number; says what there is.
+        If the value does not exist; lists the allowed names.
     """
     where, colon, path = reference.rpartition(":")
     if not colon:
-        raise NotFoundError(f"{reference!r} is no reference; write PROFILE:path, or :path for a number of this file")
+        message = f"{reference!r} is not a reference; write PROFILE:path, or :path for a value of this file"
+        raise NotFoundError(message)
     if not where:
         root: BaseModel = record
     elif where.startswith("dram/"):
@@ -172,52 +182,42 @@ def find_number(reference: str, record: BaseModel, folder: Path, load: Loader) -
         try:
             root = load(where, folder)
         except UnknownNameError as error:
-            raise NotFoundError(f"no profile is called {where!r}", error.known, where) from None
+            raise NotFoundError(f"profile {where!r} not found", error.known, where) from None
         except InputError:
-            raise NotFoundError(f"the profile {where!r} cannot be used") from None
+            raise NotFoundError(f"the profile {where!r} is not valid") from None
     return quantity_at(root, path)
 
 
-def _dram(name: str, folder: Path) -> BaseModel:
+def _dram(name: str, folder: FilePath) -> BaseModel:
     file = dram_path(name, folder)
     if file is None or not file.is_file():
-        raise NotFoundError(f"no DRAM type is called {name!r}")
+        raise NotFoundError(f"DRAM type {name!r} not found")
     record = read_dram(file)[0]
     if record is None:
-        raise NotFoundError(f"the DRAM record {name!r} cannot be used")
+        raise NotFoundError(f"the DRAM record {name!r} is not valid")
     return record
 
 
 def quantity_at(record: BaseModel, path: str) -> Quantity:
-    """The number at a path such as ``memory_levels.dram.read_pj_per_byte``; list items by name or index.
+    """The value at a path such as ``memory_levels.dram.read_pj_per_byte``; list items by name or index.
 
     Raises
     ------
     NotFoundError
-        If there is no such number; says what there is.
+        If the value does not exist; lists the allowed names.
     """
-    node: Any = record
+    node: object = record
     where = "the top level"
     for key in path.split("."):
-        children = _children(node)
-        if key not in children:
-            raise NotFoundError(f"there is no {key!r} in {where}", list(children), key)
-        node, where = children[key], key
+        nested = _nested(node)
+        if key not in nested:
+            raise NotFoundError(f"{key!r} not found in {where}", nested, key)
+        node, where = nested[key], key
     if not isinstance(node, Quantity):
-        raise NotFoundError(f"{path!r} is no number with a range", list(_children(node)))
+        raise NotFoundError(f"{path!r} is not a value with a range", _nested(node))
     return node
 
 
-def _children(node: Any) -> dict[str, Any]:
-    """What is below a node, by the names that paths use."""
-    if isinstance(node, Quantity):
-        return {}
-    if isinstance(node, BaseModel):
-        every = {name: getattr(node, name) for name in type(node).model_fields}
-    elif isinstance(node, dict):
-        every = node
-    elif isinstance(node, list):
-        every = {str(getattr(item, "name", index)): item for index, item in enumerate(node)}
-    else:
-        every = {}
-    return {str(key): value for key, value in every.items() if isinstance(value, (BaseModel, dict, list))}
+def _nested(node: object) -> dict[str, object]:
+    """Records, mappings and lists directly below a node, by name."""
+    return {name: child for name, _, child in children(node) if isinstance(child, (BaseModel, dict, list))}

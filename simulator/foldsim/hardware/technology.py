@@ -1,4 +1,4 @@
-"""What silicon costs by node and voltage: published tables, and how this project goes between them.
+"""Energy of arithmetic and SRAM by node and voltage: published tables, and the interpolation between them.
 
 Sources
 -------
@@ -8,8 +8,8 @@ STILLMAKER_BAAS : A. Stillmaker and B. Baas, Integration 58 (2017) 74-81; fits o
     as coded in Accelergy-Project/hwcomponents@e67d7f10 hwcomponents/scaling/techscaling.py, with its rule below 7 nm.
 CACTI : CACTI 7, itrs-lstp cells, 330 K, one read/write port; run for this project.
 
-The two ways down from 45 nm disagree: gates alone gain 10 to 15 times by 7 nm (Stillmaker and Baas), the arithmetic of
-products with its clocks and wires 3 times (Horowitz against Jouppi). :func:`datapath_pj` carries both as its range.
+The two scalings from 45 to 7 nm disagree: gates gain 10 to 15 times (Stillmaker and Baas), arithmetic of products with
+clocks and wires 3 times (Horowitz against Jouppi). The range of :func:`datapath_pj` covers both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from foldsim.units import BITS_PER_BYTE, BYTES_PER_KIB
 
 
 class Band(NamedTuple):
-    """A number with its range."""
+    """A value with its range."""
 
     value: float
     low: float
@@ -33,11 +33,11 @@ SCALABLE_NM: Final = (2.0, 130.0)
 SCALABLE_V: Final = (0.4, 1.3)
 HOROWITZ_NM, HOROWITZ_V = 45.0, 0.9
 JOUPPI_NM = 7.0
-# Jouppi gives no voltage; 0.75 V is what 7 nm logic usually runs at.
+# Jouppi gives no voltage; 0.75 V is usual for 7 nm logic.
 JOUPPI_V = 0.75
 # Range of the 45 nm table around its values: 0.25 to 0.40 pJ for an int8 MAC of 0.30 pJ, the spread of its readers.
 HOROWITZ_LOW_RATIO, HOROWITZ_HIGH_RATIO = 0.83, 1.33
-# CACTI against Horowitz agrees within 40 %, fast against frugal cells within 30 %.
+# CACTI agrees with Horowitz within 40 %, high-performance with low-power cells within 30 %.
 SRAM_RANGE_RATIO: Final = 2.0
 
 # Energy is proportional to a V^2 + b V + c.
@@ -68,8 +68,8 @@ OPERATIONS: Final[Mapping[str, tuple[float | None, float | None]]] = {
     "fp32_add": (0.9, 0.38),
     "fp32_multiply": (3.7, 1.31),
 }
-# What a MAC is made of, by how often each operation happens in it. A 16-bit multiplier is four 8-bit ones, a 4-bit
-# one a quarter of one; sums are kept in 32 bits.
+# Operations per MAC or multiply-add. A 16-bit multiplier counts as four 8-bit ones, a 4-bit one as a quarter; sums have
+# 32 bits.
 COMPOUNDS: Final[Mapping[str, Mapping[str, float]]] = {
     "int4_mac": {"int8_multiply": 0.25, "int32_add": 1},
     "int8_mac": {"int8_multiply": 1, "int32_add": 1},
@@ -107,9 +107,9 @@ CACTI_V = (0.9, 0.8)  # usual voltages of the two nodes, taken for CACTI's; only
 
 
 def stillmaker_baas(node_nm: float, voltage_v: float) -> float:
-    """Energy of a gate at a node and voltage, in arbitrary units: only ratios mean something.
+    """Energy of a gate at a node and voltage, in arbitrary units: only ratios are meaningful.
 
-    Linear between the nodes of the fit; below 7 nm the energy falls with the root of the node.
+    Linear between the nodes of the fit; below 7 nm the energy falls with the square root of the node.
 
     >>> round(stillmaker_baas(7, 0.9) / stillmaker_baas(45, 0.9), 3)
     0.102
@@ -127,22 +127,22 @@ def stillmaker_baas(node_nm: float, voltage_v: float) -> float:
 def operation_pj(name: str) -> tuple[float | None, float | None]:
     """Energy of an operation or a compound at 45 nm (Horowitz) and at 7 nm (Jouppi) [pJ]."""
     parts = COMPOUNDS.get(name, {name: 1})
-    found: list[float | None] = []
+    energies: list[float | None] = []
     for table in (0, 1):
         entries = [(OPERATIONS[part][table], times) for part, times in parts.items()]
-        known = [entry * times for entry, times in entries if entry is not None]
-        found.append(sum(known) if len(known) == len(entries) else None)
-    return found[0], found[1]
+        listed = [entry * times for entry, times in entries if entry is not None]
+        energies.append(sum(listed) if len(listed) == len(entries) else None)
+    return energies[0], energies[1]
 
 
 def datapath_pj(name: str, node_nm: float, voltage_v: float) -> Band:
     """Energy of an operation of bare arithmetic, without registers, control, clocks and buffers [pJ].
 
     Low: the 45 nm table scaled as gates scale (Stillmaker and Baas). High: along the line between the two tables, log
-    energy against log node, which products with their wires and clocks followed; below 7 nm it stays. Value: between
-    the two, weighted by how near the node is to a table, so that it is the table at 45 and at 7 nm. Within a node the
-    voltage scales both as it scales gates. Above 45 nm only gates are known. An operation that one table lacks follows
-    the other one by gates.
+    energy against log node, which products with their wires and clocks followed; constant below 7 nm. Value: between
+    the two, weighted by the distance to each table, so that it equals the table at 45 and at 7 nm. Within a node both
+    scale with voltage as gates do. Above 45 nm only gate scaling is available. An operation missing in one table is
+    scaled from the other as gates.
 
     >>> [round(x, 2) for x in datapath_pj("int8_mac", 22, 0.8)]
     [0.1, 0.06, 0.18]
@@ -169,9 +169,9 @@ def datapath_pj(name: str, node_nm: float, voltage_v: float) -> Band:
 def sram_pj_per_byte(capacity_bytes: float, node_nm: float, voltage_v: float, port_bits: int, write: bool) -> Band:
     """Energy of one byte of an SRAM macro of a capacity, without the interconnect to it [pJ per byte].
 
-    Value: CACTI at 45 and 22 nm, log energy against log capacity and log node; below 22 nm it falls with the root of
-    what gates gain, since wires hardly scale. Low: half of that. High: twice of it, or what the tables of Horowitz and
-    Jouppi give at that node if more.
+    Value: CACTI at 45 and 22 nm, log energy against log capacity and log node; below 22 nm it falls with the square
+    root of the gain of gates, because wires hardly scale. Low: half of that. High: twice it, or the tables
+    of Horowitz and Jouppi at that node if more.
 
     >>> [round(x, 2) for x in sram_pj_per_byte(2**20, 7, 0.75, 64, write=False)]  # Jouppi: 14 pJ per 64 bit = 1.75
     [1.74, 0.87, 3.49]
@@ -193,7 +193,7 @@ def sram_pj_per_byte(capacity_bytes: float, node_nm: float, voltage_v: float, po
 
 
 def _loglog(at: float, points: Sequence[tuple[float, float]]) -> float:
-    """A straight line in logarithms between neighbouring points, carried on beyond the ends."""
+    """Log-log interpolation between neighbouring points, extrapolated beyond the ends."""
     ordered = sorted(points)
     index = next((i for i in range(1, len(ordered) - 1) if at <= ordered[i][0]), len(ordered) - 1)
     (x0, y0), (x1, y1) = ordered[index - 1], ordered[index]

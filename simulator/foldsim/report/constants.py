@@ -10,6 +10,7 @@ import numpy as np
 
 from foldsim.designs.design import Points
 from foldsim.errors import UserError
+from foldsim.hardware.numbers import dotted
 from foldsim.hardware.profile import Profile
 from foldsim.model.evaluate import Evaluation
 from foldsim.model.power import chunk_terms, power_of
@@ -115,7 +116,7 @@ def _zeroed(node: Any, path: _Path) -> Any:
 
 def _listed(profile: Profile, share: float, path: _Path, quantity: Quantity, source: Source) -> dict[str, Any]:
     return {
-        "name": _path_text(profile, path),
+        "name": dotted(profile.spec, path),
         "unit": _unit(str(path[-1])),
         "value": quantity.value,
         "low": quantity.low,
@@ -128,19 +129,6 @@ def _listed(profile: Profile, share: float, path: _Path, quantity: Quantity, sou
         "where": ", ".join(text for text in (source.doi, source.url, source.page) if text),
         "note": quantity.note or source.note or "",
     }
-
-
-def _path_text(profile: Profile, path: _Path) -> str:
-    """A path with names in place of list positions, as --set takes it."""
-    words: list[str] = []
-    node: Any = profile.spec
-    for key in path:
-        if isinstance(node, list):
-            node = node[int(key)]
-        else:
-            node = node[key] if isinstance(node, dict) else getattr(node, str(key))
-        words.append(str(getattr(node, "name", key)) if isinstance(key, int) else str(key))
-    return ".".join(words)
 
 
 def _unit(key: str) -> str:

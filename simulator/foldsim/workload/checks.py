@@ -1,4 +1,4 @@
-"""What one record of a workload cannot check by itself: repeated names, rates, neighbours, folding, compression."""
+"""Checks across the records of a workload: repeated names, rates, adjacent layers, folding, compression."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foldsim.workload.spec import FoldingSpec, WorkloadSpec
 
 
 def check_workload(workload: WorkloadSpec) -> Iterable[Problem]:
-    """Yield what one record cannot see: repeated names, heads and folds that do not divide."""
+    """Yield problems across records: repeated names, rates, adjacent layers, folding, compression."""
     seen: set[str] = set()
     for i, component in enumerate(workload.components):
         if component.name == "system":
@@ -35,9 +35,7 @@ def check_workload(workload: WorkloadSpec) -> Iterable[Problem]:
                 yield Problem(("components", i, "layers", j, "name"), f"the layer name {layer.name!r} is used twice")
             names.add(layer.name)
             for problem in layer.problems():
-                yield Problem(
-                    ("components", i, "layers", j, *problem.path), problem.message, problem.allowed, problem.suggestion
-                )
+                yield replace(problem, path=("components", i, "layers", j, *problem.path))
     yield from _check_rates(workload)
     yield from _check_neighbours(workload)
     if workload.folding is not None:
@@ -47,20 +45,20 @@ def check_workload(workload: WorkloadSpec) -> Iterable[Problem]:
 
 
 def _check_rates(workload: WorkloadSpec) -> Iterable[Problem]:
-    """Chunks, contexts and layers must meet on whole tokens; utterances need a length."""
+    """Yield chunks and contexts that are not whole numbers of steps, and utterances without a length."""
     step = workload.chunk_step_tokens
     streaming = workload.streaming
     named: list[tuple[str, tuple[int, ...], int]] = [("chunk_tokens", (), streaming.chunk_tokens)]
     named += [("chunk_tokens_published", (i,), c) for i, c in enumerate(streaming.chunk_tokens_published or ())]
     for key, at, tokens in named:
-        impossible = workload.chunk_problem(tokens)
-        if impossible:
-            yield Problem(("streaming", key, *at), f"a chunk of {tokens} tokens: {impossible}")
+        reason = workload.chunk_problem(tokens)
+        if reason:
+            yield Problem(("streaming", key, *at), f"a chunk of {tokens} tokens: {reason}")
         if tokens % step:
             yield Problem(
                 ("streaming", key, *at),
-                f"a chunk of {tokens} tokens is no multiple of {step}, the tokens between two runs of the slowest layer"
-                " or output",
+                f"a chunk of {tokens} tokens is not a multiple of {step}, the tokens between two runs of the slowest"
+                " layer or output",
                 allowed=f"{step}, {2 * step}, {3 * step} ...",
             )
     for i, component in enumerate(workload.components):
@@ -73,38 +71,38 @@ def _check_rates(workload: WorkloadSpec) -> Iterable[Problem]:
             if layer.downsampling > 1 and streaming.left_context_tokens % layer.downsampling:
                 yield Problem(
                     ("components", i, "layers", j, "downsampling"),
-                    f"the left context of {streaming.left_context_tokens} tokens is no multiple of the downsampling"
-                    f" {layer.downsampling}",
-                    allowed="a left context that it divides",
+                    f"the left context of {streaming.left_context_tokens} tokens is not a multiple of the"
+                    f" downsampling {layer.downsampling}",
+                    allowed="a multiple of the downsampling",
                 )
             for problem in layer.problems_in(streaming, {c.name: c.layers for c in workload.components}):
-                yield Problem(
-                    ("components", i, "layers", j, *problem.path), problem.message, problem.allowed, problem.suggestion
-                )
+                yield replace(problem, path=("components", i, "layers", j, *problem.path))
 
 
 def _check_neighbours(workload: WorkloadSpec) -> Iterable[Problem]:
-    """Warn where one layer does not make the rows or the width that the next one takes."""
+    """Warn of layers whose input rows or width differ from the output of the layer before."""
     context = workload.context(workload.streaming.chunk_tokens)
     for i, component in enumerate(workload.components):
         before: tuple[str, float] | None = None
         for j, layer in enumerate(component.layers):
-            taken, made = layer.widths()
-            # Stacked frames and reduced rates make rows wider by a whole factor.
-            if before and taken and taken % before[1]:
+            width_in, width_out = layer.widths()
+            # Stacked frames and reduced rates widen rows by a whole factor.
+            if before and width_in and width_in % before[1]:
                 yield Problem(
                     ("components", i, "layers", j),
-                    f"layer {layer.name!r} takes rows of width {taken:g}, but {before[0]!r} before it makes"
-                    f" {before[1]:g}",
+                    f"layer {layer.name!r} takes rows of width {width_in:g}, but {before[0]!r} before it"
+                    f" yields {before[1]:g}",
                     severity="warning",
                 )
-            before = (layer.name, made) if made else None
-            if "chunk" in component.invoked_per and (found := layer.rows_problem(context.at_rate(layer.downsampling))):
-                yield replace(found, path=("components", i, "layers", j))
+            before = (layer.name, width_out) if width_out else None
+            if "chunk" in component.invoked_per and (
+                problem := layer.rows_problem(context.at_rate(layer.downsampling))
+            ):
+                yield replace(problem, path=("components", i, "layers", j))
 
 
 def fold_problems(workload: WorkloadSpec, folding: FoldingSpec, path: tuple[str | int, ...]) -> Iterable[Problem]:
-    """Yield why a folding cannot be applied to a workload, with the factors that can."""
+    """Yield why a folding cannot be applied to a workload, with the possible factors."""
     layers = workload.foldable_layers()
     if not layers:
         yield Problem(path, f"workload {workload.name!r} has no layer that can be folded")
@@ -115,14 +113,14 @@ def fold_problems(workload: WorkloadSpec, folding: FoldingSpec, path: tuple[str 
         yield Problem((*path, "layers"), str(error), allowed=f"all, 1-{len(layers)}, every:K, or a list of layers")
         return
     feedforward, keep = folding.scope != "attention", folding.heads == "keep_head_dim"
-    told: set[tuple[str | int, ...]] = set()
+    checked: set[tuple[str | int, ...]] = set()
     for number in chosen:
         where, layer = layers[number - 1]
-        if where in told:
+        if where in checked:
             continue
-        told.add(where)
+        checked.add(where)
         for message in layer.fold_problems(folding.factor, feedforward, keep):
-            able = layer.fold_factors(feedforward, keep)
+            possible = layer.fold_factors(feedforward, keep)
             yield Problem(
-                (*path, "factor"), f"{message} of layer {layer.name!r}", allowed="N = " + ", ".join(map(str, able))
+                (*path, "factor"), f"{message} of layer {layer.name!r}", allowed="N = " + ", ".join(map(str, possible))
             )

@@ -1,4 +1,4 @@
-"""What two workloads have in common and what not: sizes and work by component, and the structure behind them."""
+"""Comparison of two workloads: sizes and work by component, and differences of structure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Difference:
-    """A key whose value differs, as text; ``-`` where a workload has no such key."""
+    """A key whose value differs, as text; ``-`` if a workload does not have the key."""
 
     key: str
     first: str
@@ -42,34 +42,34 @@ class Difference:
 
 
 def component_sizes(workload: Workload, chunk_tokens: int) -> dict[str, Size]:
-    """Sizes by component, and of all together under ``total``."""
+    """Sizes by component, and their sum under ``total``."""
     lowered = workload.lower(chunk_tokens)
     recogniser = lowered.recogniser
     params, macs = workload.params(), workload.macs_per_invocation(chunk_tokens)
-    found: dict[str, Size] = {}
+    sizes: dict[str, Size] = {}
     for index, name in enumerate(recogniser.component_names):
-        mine = recogniser.group_component == index
+        own_groups = recogniser.group_component == index
         stored = recogniser.group_bytes[:, 0]
-        found[name] = Size(
+        sizes[name] = Size(
             params[name],
             macs[name] * float(recogniser.invocations_per_chunk[index, 0]),
-            float(stored[mine & ~recogniser.group_is_state].sum()),
-            float(stored[mine & recogniser.group_is_state].sum()),
+            float(stored[own_groups & ~recogniser.group_is_state].sum()),
+            float(stored[own_groups & recogniser.group_is_state].sum()),
         )
-    total = {key: sum(getattr(size, key) for size in found.values()) for key in Size.__dataclass_fields__}
-    return {**found, TOTAL: Size(**total)}
+    total = {key: sum(getattr(size, key) for size in sizes.values()) for key in Size.__dataclass_fields__}
+    return {**sizes, TOTAL: Size(**total)}
 
 
 def structure_differences(first: WorkloadSpec, second: WorkloadSpec) -> list[Difference]:
-    """Every option that differs, in the order of the format; prose and sources left out.
+    """Every option that differs, in the order of the format; without prose and sources.
 
-    Components and layers are matched by name. Of layers of different kinds only what both have is compared.
+    Components and layers are matched by name. For layers of different kinds only shared fields are compared.
     """
     return list(_dicts(_plain(first), _plain(second), ()))
 
 
 def _plain(spec: WorkloadSpec) -> dict[str, Any]:
-    """The description as plain values, without what is only said about it."""
+    """The description as plain values, without names, prose, sources and published counts."""
     data = spec.model_dump(by_alias=True)
     kept = {key: value for key, value in data.items() if key not in _PROSE}
     kept["compression"] = describe_compression(spec.compression)
@@ -96,7 +96,7 @@ def _values(first: Any, second: Any, path: tuple[str, ...]) -> Iterator[Differen
 
 
 def _options(value: Any) -> bool:
-    """Whether it is a section of options (or none), not a number with its range nor one of several kinds."""
+    """Whether it is a section of options (or None), not a quantity with a range or a record with a kind."""
     return value is None or (isinstance(value, Mapping) and not {"value", "kind"} & value.keys())
 
 
@@ -106,17 +106,18 @@ def _named(value: Any) -> bool:
 
 def _lists(first: list[Any], second: list[Any], path: tuple[str, ...]) -> Iterator[Difference]:
     """Components or layers, matched by name."""
-    ours, theirs = ({item["name"]: item for item in items} for items in (first, second))
+    first_items, second_items = ({item["name"]: item for item in items} for items in (first, second))
     inner = path[:-1] if path[-1] in ("components", "layers") else path
-    for name in dict.fromkeys((*ours, *theirs)):
-        if name in ours and name in theirs:
-            yield from _dicts(ours[name], theirs[name], (*inner, name))
+    for name in dict.fromkeys((*first_items, *second_items)):
+        if name in first_items and name in second_items:
+            yield from _dicts(first_items[name], second_items[name], (*inner, name))
         else:
-            yield Difference(".".join((*inner, name)), _text(ours.get(name)), _text(theirs.get(name)))
+            values = _text(first_items.get(name)), _text(second_items.get(name))
+            yield Difference(".".join((*inner, name)), *values)
 
 
 def _text(value: Any) -> str:
-    """A value in a few words."""
+    """A value as short text."""
     if value is None:
         return ABSENT
     if isinstance(value, bool):
@@ -132,6 +133,6 @@ def _text(value: Any) -> str:
         if "value" in value:
             span = f" ({value['low']:g} to {value['high']:g})" if value["low"] < value["high"] else ""
             return f"{value['value']:g}{span}"
-        told = [f"{key} {_text(v)}" for key, v in value.items() if v is not None and key != "kind"]
-        return " ".join([str(value.get("kind", "")), f"({', '.join(told)})" if told else ""]).strip()
+        options = [f"{key} {_text(v)}" for key, v in value.items() if v is not None and key != "kind"]
+        return " ".join([str(value.get("kind", "")), f"({', '.join(options)})" if options else ""]).strip()
     return f"{value:g}" if isinstance(value, float) else str(value)

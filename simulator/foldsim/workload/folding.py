@@ -1,4 +1,4 @@
-"""Which layers folding applies to, and its policies. The arithmetic is in the layer kinds."""
+"""Selection of folded layers, and policies of folding. The arithmetic is in the layer kinds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FoldHeads = Literal["keep_head_dim", "keep_heads"]
 
 
 def layer_numbers(layers: str | Sequence[int], count: int) -> list[int]:
-    """Layer numbers (from 1) that a selection picks out of ``count``.
+    """Layer numbers (from 1) of a selection out of ``count``.
 
     A selection is ``all``, ``every:K`` (1, 1 + K, ...), or a comma-separated list of numbers and ranges ``a-b``.
 
@@ -30,26 +30,26 @@ def layer_numbers(layers: str | Sequence[int], count: int) -> list[int]:
     elif every := re.fullmatch(r"\s*every:(\d{1,6})\s*", layers):
         step = int(every[1])
         if step < 1:
-            raise ValueError("every:K needs K of at least 1")
+            raise ValueError("K of every:K must be at least 1")
         numbers = list(range(1, count + 1, step))
     else:
         numbers = []
         for part in layers.split(","):
-            found = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", part)
-            if not found:
+            match = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", part)
+            if not match:
                 raise ValueError(f"cannot read {layers!r} as a selection of layers")
-            first, last = int(found[1]), int(found[2] or found[1])
+            first, last = int(match[1]), int(match[2] or match[1])
             if last < first:
-                raise ValueError(f"the range {part.strip()} runs backwards")
+                raise ValueError(f"the range {part.strip()} is descending")
             numbers += range(first, min(last, count + 1) + 1)
     if not numbers:
         raise ValueError("the selection of layers is empty")
-    wrong = sorted({n for n in numbers if not 1 <= n <= count})
-    if wrong:
-        raise ValueError(f"there is no layer {wrong[0]}: the workload has foldable layers 1 to {count}")
+    missing = sorted({n for n in numbers if not 1 <= n <= count})
+    if missing:
+        raise ValueError(f"layer {missing[0]} not found: the workload has foldable layers 1 to {count}")
     return sorted(set(numbers))
 
 
 def describe_layers(layers: str | Sequence[int]) -> str:
-    """The selection as results show it."""
+    """The selection as text, for results."""
     return layers.strip() if isinstance(layers, str) else ",".join(map(str, layers))

@@ -1,35 +1,27 @@
-"""From a workload description to the model's op table, for many chunk sizes and folding factors at once."""
+"""A workload description lowered to the model's op table, at many chunk sizes and folding factors together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from foldsim import units as u
-from foldsim.model.records import (
-    CodecTable,
-    FloatArray,
-    IntArray,
-    Number,
-    OpTable,
-    Recogniser,
-)
+from foldsim.model.records import CodecTable, FloatArray, IntArray, Number, OpTable, Recogniser
 from foldsim.workload.component import Component
 from foldsim.workload.compression.apply import compressed, kept_repeats
 from foldsim.workload.folding import layer_numbers
 from foldsim.workload.ops import BITS, Context, Op
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec
-from foldsim.workload.stacking import stacked
+from foldsim.workload.stacking import stack_ops
 
-NOT_FOLDED = " (not folded)"  # ends the name of the rest of a group of layers of which some are folded
+NOT_FOLDED = " (not folded)"  # suffix of the unfolded layers of a partly folded group
 
 
-@dataclass(frozen=True)
-class RowName:
-    """What a row of the op table is."""
+class RowName(NamedTuple):
+    """Names of a row of the op table."""
 
     component: str
     layer: str
@@ -96,17 +88,15 @@ def lower(
     ----------
     chunk_tokens, fold_factor : shape (P,). A factor of 1 is the unfolded model.
     folding : which layers, scope and head policy; its own factor is not used. None: all layers, attention only.
-    left_context_tokens : shape (P,); the workload's own at every point if left out.
+    left_context_tokens : shape (P,); the workload's by default.
     """
     chunk_tokens = np.asarray(chunk_tokens, dtype=np.float64)
     chunk_s = chunk_tokens * workload.token_ms / u.MS_PER_S
     ops, component_of, calls = lowered_ops(workload, chunk_tokens, fold_factor, folding, left_context_tokens)
-    order = sorted(range(len(ops)), key=lambda i: ops[i].matrix is None)  # products first
-    ops = [ops[i] for i in order]
-    component = np.array([component_of[i] for i in order])
-    recogniser, weight_bits = stacked(workload, ops, component, calls, chunk_s)
-    rows = tuple(RowName(workload.components[c].name, op.layer, op.name) for c, op in zip(component, ops, strict=True))
-    return Lowered(recogniser, rows, np.argsort(order), weight_bits)
+    stacked = stack_ops(workload, ops, component_of, calls, chunk_s)
+    names, component = stacked.recogniser.component_names, stacked.recogniser.ops.component.tolist()
+    rows = tuple(RowName(names[c], op.layer, op.name) for c, op in zip(component, stacked.ops, strict=True))
+    return Lowered(stacked.recogniser, rows, stacked.run_order, stacked.weight_bits)
 
 
 def lowered_ops(
@@ -168,16 +158,13 @@ def lowered_ops(
                     at_rate = where.at_rate(layer.downsampling)
                     lowered = compressed(workload.compression, bits, component.name, layer.name, layer.lower(at_rate))
                     lowered = with_calls(lowered, layer.framework_calls(where.fold_factor))
-                    ops += [op.for_streams(streams).within(name, repeat) for op in lowered]
+                    ops += [op.for_streams(streams).changed(layer=name, repeat=repeat) for op in lowered]
                     component_of += [index] * (len(ops) - len(component_of))
     return ops, component_of, calls
 
 
 def with_calls(ops: Iterable[Op], calls: Number | None) -> Iterator[Op]:
-    """The ops of a layer with its calls of the runtime.
-
-    Products with weights keep their own overhead; the first of the other ops stands for all calls beside them.
-    """
+    """The ops of a layer with its calls of the runtime, all on the first op that is not a product with weights."""
     if calls is None:
         yield from ops
         return
@@ -185,7 +172,7 @@ def with_calls(ops: Iterable[Op], calls: Number | None) -> Iterator[Op]:
         if op.matrix is not None and op.matrix.second == "weights":
             yield op
         else:
-            yield replace(op, calls=calls)
+            yield op.changed(calls=calls)
             calls = 0.0
 
 
@@ -195,11 +182,7 @@ def _symbols(workload: WorkloadSpec, chunk_s: FloatArray) -> FloatArray:
 
 
 def _invocations(
-    component: Component,
-    workload: WorkloadSpec,
-    chunk_tokens: FloatArray,
-    chunk_s: FloatArray,
-    copies: float,
+    component: Component, workload: WorkloadSpec, chunk_tokens: FloatArray, chunk_s: FloatArray, copies: float
 ) -> FloatArray:
     """Invocations of a component per chunk (P,)."""
     rates = {

@@ -1,16 +1,16 @@
-"""What a layer lowers to: ops with closed-form counts, each number a float or an array over design points."""
+"""Ops of layers, with closed-form counts: each a float or an array over design points."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
 from foldsim.model.records import Number
 
 BITS = {"int4": 4, "int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
-# Counts of an op that every stream has for itself.
+# Counts of an op that scale with the number of streams.
 _OF_EACH_STREAM = (
     "inputs",
     "outputs",
@@ -36,7 +36,7 @@ class Packed:
     """A compressed tensor: bytes, and decoding per weight (of the dense tensor) fetched."""
 
     stored_bytes: Number
-    overhead_bytes: Number  # of these, all but the codes: scales, zero points, indices, codebook, padding
+    overhead_bytes: Number  # of these, all except the codes: scales, zero points, indices, codebook, padding
     codeword_bytes: Number = 0.0  # read from the innermost level per weight fetched
     multiply_adds: Number = 0.0  # vector work per weight fetched
     compares: Number = 0.0
@@ -47,7 +47,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Matrix:
-    """``batch`` products ``(m x k)(k x n)``, done ``steps`` times one after the other."""
+    """``batch`` products ``(m x k)(k x n)``, executed ``steps`` times in sequence."""
 
     m: Number
     k: Number
@@ -58,9 +58,9 @@ class Matrix:
     state_ratio: Number = 0.0  # share of a second operand of activations that is state from earlier chunks
     first_state_ratio: Number = 0.0  # share of the first operand that is state from earlier chunks
     first_unique_ratio: Number = 1.0  # distinct elements of the first operand over m x k: below 1 in convolutions
-    channelwise: bool = False  # batch counts channels: a SIMD unit lays them over its lanes
+    channelwise: bool = False  # batch counts channels, which SIMD units map to their lanes
     taps: Number = 1.0  # positions of a convolution's kernel in the reduction: k is taps x channels
-    shares: Number = 0.0  # equal parts in which the work is dealt to cores; 0: column tiles of all products
+    shares: Number = 0.0  # equal parts assigned to cores; 0: column tiles of all products
 
     @property
     def weights(self) -> Number:
@@ -76,27 +76,27 @@ class Op:
     matrix: Matrix | None = None
     inputs: Number = 0.0  # activation elements read by vector work
     outputs: Number = 0.0  # activation elements written by vector work
-    biases: Number = 0.0  # weights besides a matrix operand (bias, norm), stored and read
+    biases: Number = 0.0  # weights other than a matrix operand (bias, norm), stored and read
     table: Number = 0.0  # weights of a look-up table, stored
     table_read: Number = 0.0  # and read
     table_width: Number = 0.0  # of these, elements of one row; 0: the table is one row
     constant_bytes: Number = 0.0  # fixed tables (window, filters), stored and read; not parameters
     state: Number = 0.0  # state elements kept between invocations
-    state_read: Number = 0.0  # state elements read besides a matrix operand
+    state_read: Number = 0.0  # state elements read other than as a matrix operand
     state_write: Number = 0.0
-    fixed_input_bytes: Number = 0.0  # input whose width is not the workload's to choose (audio samples)
-    fixed_state_bytes: Number = 0.0  # state of such width, read and written whole in every invocation
+    fixed_input_bytes: Number = 0.0  # input of a fixed format (audio samples)
+    fixed_state_bytes: Number = 0.0  # state of a fixed format, read and written whole in every invocation
     exp: Number = 0.0
     divide: Number = 0.0
     multiply_add: Number = 0.0
     compare: Number = 0.0
     live: Number = 0.0  # activation elements alive while the op runs
     calls: Number | None = None  # calls of the runtime, if the layer counts them
-    moved: Number = 0.0  # elements that eager code copies to rearrange them: joined, cut, transposed
+    moved: Number = 0.0  # elements that eager code copies to rearrange them: concatenated, split, transposed
     from_outside: bool = False
     to_outside: bool = False
-    tensor_class: TensorClass = "linear"  # what the op's weights are, for compression by class
-    state_of: str = ""  # component whose state the op reads and writes, if not its own
+    tensor_class: TensorClass = "linear"  # class of the op's weights, for compression by class
+    state_of: str = ""  # component whose state the op reads and writes; empty: its own
     packed: Packed | None = None  # how the weights of the product are stored, if compressed
     packed_table: Packed | None = None  # and the table
     layer: str = ""
@@ -116,7 +116,7 @@ class Op:
         return x.steps * x.batch * x.m * x.k * x.n
 
     def matrix_bytes(self, weight_bytes: float) -> Number:
-        """Stored bytes of the product's weights; ``weight_bytes`` is what one takes that is not compressed."""
+        """Stored bytes of the product's weights; ``weight_bytes`` is the size of an uncompressed weight."""
         if self.packed is not None:
             return self.packed.stored_bytes
         return self.matrix.weights * weight_bytes if self.matrix else 0.0
@@ -132,22 +132,17 @@ class Op:
         """Stored bytes of the look-up table."""
         return self.table * weight_bytes if self.packed_table is None else self.packed_table.stored_bytes
 
-    def stored_bytes(self, weight_bytes: float) -> Number:
-        """Stored bytes of all weights and constant tables."""
-        parts = self.matrix_bytes(weight_bytes) + self.table_bytes(weight_bytes)
-        return parts + self.biases * weight_bytes + self.constant_bytes
-
-    def read_bytes(self, weight_bytes: float) -> Number:
-        """Bytes of weights and constant tables read in one invocation besides the product's weights."""
-        each: Number = weight_bytes
-        if self.packed_table is not None:
-            each = self.packed_table.stored_bytes / np.maximum(self.table, 1.0) + self.packed_table.codeword_bytes
-        return self.biases * weight_bytes + self.table_read * each + self.constant_bytes
+    def bytes_per_table_weight(self, weight_bytes: float) -> Number:
+        """Bytes read per weight of the look-up table."""
+        packed = self.packed_table
+        if packed is None:
+            return weight_bytes
+        return packed.stored_bytes / np.maximum(self.table, 1.0) + packed.codeword_bytes
 
     def for_streams(self, count: float) -> Op:
-        """The same op for several streams in one invocation: weights are read once, all else is there ``count`` times.
+        """The same op for several streams in one invocation: weights are read once, all other counts multiply.
 
-        Rows of products with weights stand side by side; products of activations are so many more.
+        Products with weights have ``count`` times the rows, products of activations ``count`` times the batch.
         """
         if count == 1:
             return self
@@ -156,16 +151,18 @@ class Op:
             matrix = replace(matrix, m=matrix.m * count)
         elif matrix is not None:
             matrix = replace(matrix, batch=matrix.batch * count, shares=matrix.shares * count)
-        return replace(self, matrix=matrix, **{name: getattr(self, name) * count for name in _OF_EACH_STREAM})
+        return self.changed(matrix=matrix, **{name: getattr(self, name) * count for name in _OF_EACH_STREAM})
 
-    def within(self, layer: str, repeat: Number) -> Op:
-        """The same op as part of a layer that stands for ``repeat`` identical ones."""
-        return replace(self, layer=layer, repeat=repeat)
+    def changed(self, **values: Any) -> Op:
+        """The same op with other values of some fields. As ``dataclasses.replace``, without running ``__init__``."""
+        op = object.__new__(Op)
+        op.__dict__.update(self.__dict__, **values)
+        return op
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a layer must know to lower itself; arrays over design points (P,) or numbers."""
+    """Inputs of a layer's lowering; arrays over design points (P,) or numbers."""
 
     chunk_tokens: Number
     left_context_tokens: Number
@@ -175,7 +172,9 @@ class Context:
     token_samples: Number = 640.0  # audio samples per token
     output_stride_tokens: Number = 1.0  # tokens per output frame
     utterance_tokens: Number = 0.0  # tokens of a whole utterance, for what runs once per utterance
-    edge_tokens: Number = 0.0  # of audio beside the chunk tokens: the front end works on it, no token comes of it
+    edge_tokens: Number = (
+        0.0  # audio that the front end processes in addition to the chunk tokens, without a token as result
+    )
     symbols_per_chunk: Number = 0.0  # emitted, the end of text included
     rows_per_call: Number = 1.0  # rows of components that are not invoked per chunk: beam hypotheses in one call
     per_chunk: bool = True
@@ -189,7 +188,7 @@ class Context:
         return self.chunk_tokens + self.right_context_tokens
 
     def at_rate(self, downsampling: float) -> Context:
-        """The same chunk seen by a layer that runs once per ``downsampling`` tokens."""
+        """The same chunk at the rate of a layer that runs once per ``downsampling`` tokens."""
         if downsampling == 1:
             return self
         return replace(
@@ -205,7 +204,7 @@ class Context:
         )
 
     def rows(self, which: str) -> Number:
-        """Rows that a layer works on in one invocation."""
+        """Rows that a layer processes in one invocation."""
         if which == "utterance_tokens":
             return self.utterance_tokens * self.rows_per_call
         if not self.per_chunk or which == "one":
@@ -237,7 +236,7 @@ class VectorWork(TypedDict, total=False):
 
 
 def together(*parts: VectorWork, times: float = 1.0) -> VectorWork:
-    """Sum of vector work, ``times`` over."""
+    """Sum of vector work, multiplied by ``times``."""
     return {
         "exp": times * sum((p.get("exp", 0.0) for p in parts), np.float64(0.0)),
         "divide": times * sum((p.get("divide", 0.0) for p in parts), np.float64(0.0)),

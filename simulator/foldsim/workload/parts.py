@@ -1,4 +1,4 @@
-"""Parts that encoder layers share: norm, residual, feedforward network, convolution module."""
+"""Parts shared by encoder layers: norm, residual, feedforward network, convolution module."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ConvolutionNorm = Literal["batch", "layer", "none"]
 
 
 def norm(name: str, rows: Number, width: float, shift: bool = True) -> Op:
-    """A layer norm with scale, and shift unless told otherwise."""
+    """A layer norm with scale and, by default, shift."""
     x = rows * width
     biases = (1.0 + shift) * width
     return Op(name, inputs=x, outputs=x, biases=biases, live=2 * x, tensor_class="norm", **norm_work(rows, width))
@@ -78,8 +78,8 @@ class FeedForward:
 class ConvolutionModule:
     """Pointwise linear to 2 D, gate, depthwise convolution over time, norm, activation, pointwise linear (Conformer).
 
-    Gulati et al., arXiv 2005.08100. The cache holds the last ``kernel - 1`` rows that the depthwise convolution sees
-    (after the gate), or those that the module sees, whose pointwise linear is then run again.
+    Gulati et al., arXiv 2005.08100. The cache has the last ``kernel - 1`` input rows of the depthwise convolution
+    (after the gate), or those of the module, whose pointwise linear is then computed again.
     """
 
     width: float
@@ -87,25 +87,25 @@ class ConvolutionModule:
     activation: str
     norm: ConvolutionNorm = "batch"
     cache: ConvolutionCache = "before_depthwise"
-    lookahead: float = 0.0  # of the kernel, rows to the right of the present one
+    lookahead: float = 0.0  # rows of the kernel to the right of the current one
     bias: bool = True
 
     def lower(self, rows: Number, keeps: Number) -> Iterator[Op]:
-        """Ops of ``rows`` rows, of which the last ``keeps`` (at most) enter the cache; without norm and residual."""
+        """Ops of ``rows`` rows, of which at most the last ``keeps`` enter the cache; without norm and residual."""
         d, k = self.width, self.kernel
         past = k - 1.0 - self.lookahead
-        again = past if self.cache == "before_pointwise" else 0.0
-        ran = rows + again
-        x, inner = rows * d, ran * d
+        recomputed = past if self.cache == "before_pointwise" else 0.0
+        computed = rows + recomputed
+        x, inner = rows * d, computed * d
         state = past * d
         write = np.minimum(np.asarray(keeps, dtype=np.float64), past) * d
         yield Op(
             "convolution_in",
-            matrix=Matrix(ran, d, 2.0 * d, first_state_ratio=again / ran),
+            matrix=Matrix(computed, d, 2.0 * d, first_state_ratio=recomputed / computed),
             biases=2.0 * d * self.bias,
             multiply_add=2.0 * inner * self.bias,
-            state=state if again else 0.0,
-            state_write=write if again else 0.0,
+            state=state if recomputed else 0.0,
+            state_write=write if recomputed else 0.0,
             live=2.0 * x + 2.0 * inner,
             tensor_class="convolution",
         )
@@ -117,14 +117,14 @@ class ConvolutionModule:
                 k,
                 1.0,
                 batch=d,
-                first_state_ratio=0.0 if again else np.minimum(1.0, past / (rows + past)),
+                first_state_ratio=0.0 if recomputed else np.minimum(1.0, past / (rows + past)),
                 first_unique_ratio=np.minimum(1.0, (rows + past) / (rows * k)),
                 channelwise=True,
             ),
             biases=d * self.bias,
             multiply_add=x * self.bias,
-            state=0.0 if again else state,
-            state_write=0.0 if again else write,
+            state=0.0 if recomputed else state,
+            state_write=0.0 if recomputed else write,
             live=2.0 * x + inner,
             tensor_class="convolution",
         )

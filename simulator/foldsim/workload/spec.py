@@ -1,4 +1,4 @@
-"""The workload format: what a workload YAML may say, as strict pydantic records."""
+"""The workload format: strict pydantic records of a workload YAML."""
 
 from __future__ import annotations
 
@@ -42,20 +42,19 @@ class AudioSpec(Record):
     )
     edge_tokens: Tokens = Field(
         default=0,
-        description="Tokens that every invocation loses at its edge, since the front end's convolutions are not padded"
-        " (windows and utterances that stand alone).",
+        description="Tokens lost at the edge of every invocation, because the front end's convolutions are not padded"
+        " (separate windows and utterances).",
     )
     lookahead_frames: Annotated[int, Field(ge=0, le=100_000)] = Field(
-        default=0, description="Feature frames after the chunk that the front end waits for, besides the right context."
+        default=0,
+        description="Feature frames after the chunk that the front end waits for, in addition to the right context.",
     )
 
 
 class StreamingSpec(Record):
-    """What one encoder invocation consumes and sees."""
+    """Chunk and context of one encoder invocation."""
 
-    chunk_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        description="Tokens per chunk, when none is asked for."
-    )
+    chunk_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="Tokens per chunk by default.")
     left_context_tokens: Tokens = Field(description="Cached tokens before the chunk.")
     right_context_tokens: Tokens = Field(description="Lookahead tokens, recomputed with each chunk.")
     memory_bank_tokens: Tokens = Field(default=0, description="Summary vectors of past chunks.")
@@ -65,7 +64,7 @@ class StreamingSpec(Record):
         " are those of all streams together.",
     )
     chunk_tokens_published: list[Annotated[int, Field(ge=1, le=1_000_000)]] | None = Field(
-        default=None, min_length=1, description="Chunk sizes the model is published for; swept when none is asked for."
+        default=None, min_length=1, description="Chunk sizes the model is published for; swept by default."
     )
     longest_chunk_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="Longest chunk the model can take (its table of positions, its window)."
@@ -77,14 +76,14 @@ class DecodingSpec(Record):
 
     symbols_per_s: NonNegative = Field(description="Emitted symbols (subwords) per second of audio.")
     end_symbols_count: Annotated[int, Field(ge=0, le=1000)] = Field(
-        default=0, description="Symbols per chunk besides those: the end of text that a decoder emits after a window."
+        default=0, description="Additional symbols per chunk: the end of text that a decoder emits after a window."
     )
     beam_count: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="Hypotheses kept by beam search.")
     beam_batched: bool = Field(
         default=True, description="All hypotheses in one call (weights read once); false: one call each."
     )
     utterance_s: Positive | None = Field(
-        default=None, description="Length of an utterance; needed where a component is invoked per utterance."
+        default=None, description="Length of an utterance; required if a component is invoked per utterance."
     )
 
 
@@ -106,10 +105,8 @@ class WorkloadSpec(Record):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="Short name, the same as the file's.")
     title: str = Field(min_length=1, description="What it is, in a line.")
-    summary: str = Field(min_length=1, description="Where it comes from and what is assumed.")
-    sources: dict[str, Source] = Field(
-        min_length=1, description="Where the structure and the numbers come from, by key."
-    )
+    summary: str = Field(min_length=1, description="Origin and assumptions.")
+    sources: dict[str, Source] = Field(min_length=1, description="Sources of the structure and the values, by key.")
     published_params_count: int | None = Field(default=None, ge=1, description="Parameter count to check against.")
     unused_params_count: int = Field(
         default=0, ge=0, description="Parameters of the published count that are never run (training heads)."
@@ -120,7 +117,8 @@ class WorkloadSpec(Record):
     decoding: DecodingSpec = Field(description="Rates of predictor and joiner.")
     folding: FoldingSpec | None = Field(default=None, description="Fold the encoder layers.")
     compression: list[AnyCompression] = Field(
-        default_factory=list, description="Transformations of the weights; of two that meet, the narrower counts."
+        default_factory=list,
+        description="Transformations of the weights; of two that select the same tensor, the narrower applies.",
     )
     components: list[Component] = Field(min_length=1, description="Parts, in the order they run.")
 
@@ -131,38 +129,38 @@ class WorkloadSpec(Record):
 
     @property
     def lookahead_ms(self) -> float:
-        """Audio after the chunk that must be there before it can be processed."""
+        """Audio after the chunk that is needed before the chunk can be processed."""
         return self.streaming.right_context_tokens * self.token_ms + self.audio.lookahead_frames * self.audio.frame_ms
 
     @property
     def chunk_step_tokens(self) -> int:
-        """Tokens of which every chunk is a whole multiple: what its slowest layer and its output need."""
+        """Every chunk is a multiple of this: tokens between two runs of the slowest layer or output."""
         rates = [layer.downsampling for component in self.components for layer in component.layers]
         return math.lcm(self.audio.output_stride_tokens, *rates)
 
     @property
     def chunk_step_ms(self) -> float:
-        """Duration of which every chunk is a whole multiple."""
+        """Duration of ``chunk_step_tokens``."""
         return self.chunk_step_tokens * self.token_ms
 
     def chunk_problem(self, chunk_tokens: float) -> str | None:
-        """Why a chunk of so many tokens is not possible, or None."""
+        """Why a chunk of ``chunk_tokens`` is not possible, or None."""
         edge, longest = self.audio.edge_tokens, self.streaming.longest_chunk_tokens
         if chunk_tokens <= edge:
             return f"the front end loses {edge} of its tokens at the edge; a chunk has at least {edge + 1}"
         if longest is not None and chunk_tokens > longest:
-            return f"the model takes at most {longest} tokens ({longest * self.token_ms:g} ms) at once"
+            return f"the model takes at most {longest} tokens ({longest * self.token_ms:g} ms) in one chunk"
         context = self.context(chunk_tokens)
-        found = (
+        problems = (
             layer.chunk_problem(context.at_rate(layer.downsampling))
             for component in self.components
             if "chunk" in component.invoked_per
             for layer in component.layers
         )
-        return next((problem for problem in found if problem), None)
+        return next((problem for problem in problems if problem), None)
 
     def context(self, chunk_tokens: Number) -> Context:
-        """What layers of components that run per chunk see of a chunk (or of several: an array)."""
+        """Context of layers that run per chunk, at one chunk size or several (an array)."""
         streaming, audio = self.streaming, self.audio
         return Context(
             chunk_tokens=chunk_tokens - audio.edge_tokens,
@@ -178,16 +176,16 @@ class WorkloadSpec(Record):
 
     @property
     def utterance_s(self) -> float:
-        """Length of an utterance, 0 where it does not matter."""
+        """Length of an utterance; 0 if not specified."""
         return self.decoding.utterance_s.value if self.decoding.utterance_s else 0.0
 
     @property
     def utterance_tokens(self) -> float:
-        """Tokens of an utterance, 0 where it does not matter."""
+        """Tokens of an utterance; 0 if not specified."""
         return math.ceil(self.utterance_s * MS_PER_S / self.token_ms)
 
     def foldable_layers(self) -> list[tuple[tuple[str | int, ...], Layer]]:
-        """Every foldable layer with its path, repeats counted once each; layers that compression drops are gone."""
+        """Every foldable layer with its path, once per repeat; without layers that compression drops."""
         kept = kept_repeats(self.components, self.compression)
         return [
             (("components", i, "layers", j), layer)

@@ -1,8 +1,7 @@
-"""Variants: a workload transformed as a short text says: ``fold=2,fold_layers=1-10,compress=joiner:int4-g32``."""
+"""Variants: transformations of a workload as short text, such as ``fold=2,fold_layers=1-10,compress=joiner:int4``."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from foldsim.data import UnknownNameError
-from foldsim.errors import UserError
+from foldsim.errors import UserError, nearest
 from foldsim.schema import InputError
 from foldsim.schema.findings import Finding
 from foldsim.workload.attention import ATTENTION_KINDS
 from foldsim.workload.compression.text import CompressionTextError
 from foldsim.workload.folding import FoldHeads, FoldScope
+from foldsim.workload.kinds import kind_name
 from foldsim.workload.spec import FoldingSpec
 from foldsim.workload.workload import Workload, load_workload
 
@@ -26,7 +26,7 @@ EXAMPLES = "baseline, fold=2, fold=2,fold_scope=attention+feedforward, attention
 _ALLOWED: dict[str, Sequence[str]] = {
     "fold_scope": get_args(FoldScope),
     "fold_heads": get_args(FoldHeads),
-    "attention": [get_args(kind.model_fields["kind"].annotation)[0] for kind in ATTENTION_KINDS],
+    "attention": [str(kind_name(kind)) for kind in ATTENTION_KINDS],
 }
 _NUMBER = re.compile(r"[1-9]\d{0,5}")
 
@@ -41,11 +41,11 @@ class VariantError(UserError):
 
 @dataclass(frozen=True)
 class Variant:
-    """A text that was read, not yet applied.
+    """A parsed variant, not yet applied.
 
     Attributes
     ----------
-    text : as it was given, without spaces.
+    text : as given, without spaces.
     steps : keys and values in the order given; none for the baseline.
     """
 
@@ -53,25 +53,25 @@ class Variant:
     steps: tuple[tuple[str, str], ...]
 
     def last(self, key: str) -> str | None:
-        """The value of a key that may be given once."""
+        """The value of a key that can occur once."""
         return dict(self.steps).get(key)
 
     def all(self, key: str) -> list[str]:
-        """Every value of a key, in order."""
+        """All values of a key, in order."""
         return [value for name, value in self.steps if name == key]
 
     @property
     def attention_options(self) -> dict[str, Any]:
-        """Options of the attention variant."""
+        """Options of the attention kind."""
         return {name.removeprefix(OPTION): _scalar(v) for name, v in self.steps if name.startswith(OPTION)}
 
     @property
     def compression(self) -> str:
-        """Every ``compress`` as one compact text; ``joiner:int4`` is another way to write ``joiner=int4``."""
+        """All ``compress`` rules as one compact text; ``joiner:int4`` is the same as ``joiner=int4``."""
         return ",".join(v if "=" in v else v.replace(":", "=", 1) for v in self.all("compress"))
 
     def apply(self, workload: Workload) -> Workload:
-        """The workload transformed: attention first, then compression, then folding, whatever the order of the text.
+        """The workload transformed: attention first, then compression, then folding, in any order of the text.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class Variant:
         try:
             return self._applied(workload)
         except InputError as error:
-            raise VariantError(self.text, map(_said, error.findings)) from None
+            raise VariantError(self.text, map(_finding_text, error.findings)) from None
         except CompressionTextError as error:
             raise VariantError(self.text, error.problems) from None
 
@@ -99,7 +99,7 @@ class Variant:
             return workload.unfolded()
         if kind is not None and not workload.spec.foldable_layers():
             raise VariantError(self.text, [f"attention={kind} cannot be folded; leave out fold={factor}"])
-        # What the text leaves open follows the workload's own folding, as --fold does.
+        # Policies that the text does not specify are those of the workload's folding, as with --fold.
         own = workload.spec.folding or FoldingSpec(factor=1)
         return workload.fold(
             int(factor),
@@ -112,13 +112,13 @@ class Variant:
 def parse_variant(text: str) -> Variant:
     """Read a variant: ``baseline`` (neither folded nor compressed), or comma-separated ``key=value`` with these keys.
 
-    ``fold`` (N), ``fold_layers`` (may hold commas), ``fold_scope``, ``fold_heads``, ``attention`` (of all encoder
+    ``fold`` (N), ``fold_layers`` (may contain commas), ``fold_scope``, ``fold_heads``, ``attention`` (of all encoder
     layers) with options as ``attention.features=266``, and ``compress``, which may be repeated.
 
     Raises
     ------
     VariantError
-        With everything that cannot be read, and what is allowed.
+        With every part that cannot be read, and what is allowed.
 
     >>> parse_variant("fold=2,fold_layers=1,4,7-9").steps
     (('fold', '2'), ('fold_layers', '1,4,7-9'))
@@ -135,7 +135,7 @@ def parse_variant(text: str) -> Variant:
         elif steps and steps[-1][0] == "fold_layers" and re.fullmatch(r"[\d-]+", part):
             steps[-1] = ("fold_layers", f"{steps[-1][1]},{part}")
         elif part == BASELINE:
-            problems.append("'baseline' stands alone: it is the workload neither folded nor compressed")
+            problems.append("'baseline' cannot be combined: it is the workload neither folded nor compressed")
         else:
             problems.append(f"cannot read {part!r}; write key=value, such as {EXAMPLES}")
     problems += _problems(steps)
@@ -145,17 +145,19 @@ def parse_variant(text: str) -> Variant:
 
 
 def _problems(steps: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """What is wrong with keys and values before any workload is looked at."""
+    """Problems of keys and values that do not depend on a workload."""
     names = [key for key, _ in steps]
     for key, value in steps:
         if key not in KEYS and not (key.startswith(OPTION) and len(key) > len(OPTION)):
-            yield f"there is no key {key!r}{_meant(key, KEYS)}; keys: {', '.join(KEYS)}, {OPTION}OPTION"
+            yield f"key {key!r} not found{_suggestion(key, KEYS)}; keys: {', '.join(KEYS)}, {OPTION}OPTION"
         elif not value:
             yield f"{key} has no value"
         elif key == "fold" and not _NUMBER.fullmatch(value):
             yield f"fold={value}: N is a whole number of at least 1, such as fold=2"
         elif value not in _ALLOWED.get(key, [value]):
-            yield f"{key}={value} is not known{_meant(value, _ALLOWED[key])}; allowed: {', '.join(_ALLOWED[key])}"
+            yield (
+                f"{key}={value} does not exist{_suggestion(value, _ALLOWED[key])}; allowed: {', '.join(_ALLOWED[key])}"
+            )
     for key in sorted({k for k in names if k != "compress" and names.count(k) > 1}):
         yield f"{key} is given twice"
     lone = [key for key in names if key.startswith("fold_") and key in KEYS]
@@ -166,13 +168,13 @@ def _problems(steps: Sequence[tuple[str, str]]) -> Iterator[str]:
         yield f"{options[0]} needs attention=KIND; kinds: {', '.join(_ALLOWED['attention'])}"
 
 
-def _meant(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _suggestion(name: str, names: Sequence[str]) -> str:
+    near = nearest(name, names)
+    return f"; did you mean {near!r}?" if near else ""
 
 
-def _said(finding: Finding) -> str:
-    """A finding in one line. Its place in the file is left out: the fault is in the text, not there."""
+def _finding_text(finding: Finding) -> str:
+    """A finding in one line, without its place in the file: the error is in the variant, not in the file."""
     return (
         finding.message
         + (f" (allowed: {finding.allowed})" if finding.allowed else "")
@@ -190,7 +192,7 @@ def _scalar(text: str) -> str | int | float | bool:
 
 
 def apply_variant(workload: Workload, text: str) -> Workload:
-    """The workload transformed as a text says; see :func:`parse_variant`.
+    """The workload transformed by a variant; see :func:`parse_variant`.
 
     Raises
     ------
@@ -205,7 +207,7 @@ def load_design(text: str, default: Workload | None = None) -> tuple[Workload, s
 
     Returns
     -------
-    the workload, and the text of its variant; empty where a name stands alone: the workload as its file has it.
+    the workload, and the text of its variant; empty for a name alone, the workload of the file.
 
     Raises
     ------

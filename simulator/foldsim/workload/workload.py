@@ -1,4 +1,4 @@
-"""The workload that users hold: a validated description with its origin, folding and counts."""
+"""The public workload object: a validated description, its transformations and its counts."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from pydantic import ValidationError
 
 from foldsim.data import resolve
+from foldsim.model.records import FloatArray, Recogniser
 from foldsim.notebook import workload_html, workload_text
 from foldsim.schema import Document, Finding, InputError, Problem, locate, read_yaml
 from foldsim.schema.quantity import collect_sourced_findings, validate_sourced
 from foldsim.workload.checks import check_workload, fold_problems
 from foldsim.workload.compression.records import Compression
 from foldsim.workload.compression.text import parse_compression
-from foldsim.workload.compression_check import told_problems
+from foldsim.workload.compression_check import compression_problems_of
 from foldsim.workload.folding import FoldHeads, FoldScope
+from foldsim.workload.kinds import kind_name
 from foldsim.workload.layers import LAYER_KINDS
 from foldsim.workload.lowering import Lowered, lower
 from foldsim.workload.spec import FoldingSpec, WorkloadSpec
 
-_ATTENDING = {
-    get_args(kind.model_fields["kind"].annotation)[0] for kind in LAYER_KINDS if "attention" in kind.model_fields
-}
+_ATTENDING = {kind_name(kind) for kind in LAYER_KINDS if "attention" in kind.model_fields}
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,17 +90,17 @@ class Workload:
         return self._with_folding(folding)
 
     def with_attention(self, kind: str, **options: object) -> Workload:
-        """The same recogniser with another attention in every encoder layer.
+        """The same recogniser with another attention kind in every encoder layer.
 
         Parameters
         ----------
-        kind : an attention variant (:data:`foldsim.workload.attention.ATTENTION_KINDS`).
-        options : of the variant, as in the YAML.
+        kind : an attention kind (:data:`foldsim.workload.attention.ATTENTION_KINDS`).
+        options : of the attention kind, as in the YAML.
 
         Raises
         ------
         InputError
-            If the variant is not known, does not fit a layer, or no layer has attention; says what is allowed.
+            If the kind does not exist or does not fit a layer, or no layer has attention; says what is allowed.
         """
         data = copy.deepcopy(dict(self.document.data))
         layers = [layer for c in data["components"] for layer in c["layers"] if layer["kind"] in _ATTENDING]
@@ -122,13 +121,13 @@ class Workload:
         Raises
         ------
         CompressionTextError, InputError
-            If the text cannot be read; if it names what is not there or asks for what cannot be combined.
+            If the text cannot be read, or if an entry does not fit the workload or another entry.
 
         >>> load_workload("emformer-rnnt-base").compress("encoder=drop-every2").params()["encoder"]
         32071680
         """
         entries = parse_compression(compression) if isinstance(compression, str) else compression
-        if problems := told_problems(self.spec, entries):
+        if problems := compression_problems_of(self.spec, entries):
             raise InputError(tuple(locate(self.document, problem) for problem in problems))
         data = {k: v for k, v in self.document.data.items() if k != "compression"}
         if entries:
@@ -140,42 +139,37 @@ class Workload:
         return self._with_folding(None)
 
     def _with_folding(self, folding: FoldingSpec | None) -> Workload:
-        """Folded so in the description and in the data behind it, from which variants are made."""
+        """The recogniser with this folding, in the description and in the data of its document."""
         data = {key: value for key, value in self.document.data.items() if key != "folding"}
         if folding is not None:
             data["folding"] = folding.model_dump()
         return replace(
-            self,
-            spec=self.spec.model_copy(update={"folding": folding}),
-            document=replace(self.document, data=data),
+            self, spec=self.spec.model_copy(update={"folding": folding}), document=replace(self.document, data=data)
         )
 
     def lower(self, chunk_tokens: int | Sequence[int] | None = None) -> Lowered:
-        """Ops and counts at one or more chunk sizes (the workload's own by default), folded as described."""
+        """Ops and counts at one or more chunk sizes (the workload's by default), folded as described."""
         tokens = np.atleast_1d(np.asarray(chunk_tokens or self.spec.streaming.chunk_tokens, dtype=np.float64))
         factor = float(self.spec.folding.factor) if self.spec.folding else 1.0
         return lower(self.spec, tokens, np.full(tokens.shape, factor), self.spec.folding)
 
     def params(self) -> dict[str, int]:
         """Trained parameters by component."""
-        lowered = self.lower()
-        ops = lowered.recogniser.ops
-        counts = (ops.params * ops.repeat)[:, 0]
-        return {
-            name: round(float(counts[ops.component == index].sum()))
-            for index, name in enumerate(lowered.recogniser.component_names)
-        }
+        recogniser = self.lower().recogniser
+        return _by_component(recogniser, recogniser.ops.params * recogniser.ops.repeat)
 
     def macs_per_invocation(self, chunk_tokens: int | None = None) -> dict[str, int]:
         """Multiply-accumulates of one invocation of every component."""
-        lowered = self.lower(chunk_tokens)
-        ops = lowered.recogniser.ops
-        macs = ops.steps * ops.batch * ops.m * ops.k * ops.n * ops.repeat[: ops.matrix_rows]
-        rows = ops.component[: ops.matrix_rows]
-        return {
-            name: round(float(macs[rows == index, 0].sum()))
-            for index, name in enumerate(lowered.recogniser.component_names)
-        }
+        recogniser = self.lower(chunk_tokens).recogniser
+        ops = recogniser.ops
+        return _by_component(recogniser, ops.steps * ops.batch * ops.m * ops.k * ops.n * ops.repeat[: ops.matrix_rows])
+
+
+def _by_component(recogniser: Recogniser, counts: FloatArray) -> dict[str, int]:
+    """Sums of the first column of ``counts``, rows of the op table, by component."""
+    component = recogniser.ops.component[: len(counts)]
+    names = recogniser.component_names
+    return {name: round(float(counts[component == i, 0].sum())) for i, name in enumerate(names)}
 
 
 def workload_findings(document: Document) -> tuple[WorkloadSpec | None, list[Finding]]:
@@ -196,6 +190,6 @@ def load_workload(name_or_path: str | Path) -> Workload:
     InputError
         If the file cannot be read or is not a valid workload; holds every finding with line and column.
     UnknownNameError
-        If nothing of that name is shipped.
+        If no shipped workload has this name.
     """
     return from_document(read_yaml(resolve("workloads", name_or_path)))

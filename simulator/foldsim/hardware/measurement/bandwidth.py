@@ -9,15 +9,15 @@ from numpy.lib.stride_tricks import as_strided
 
 from foldsim.hardware.measurement.timing import Clock, Span, Work, timed
 
-SHARE_OF_CACHE = 0.5  # of a private cache that one working set fills: room for what else lives there
-SHARE_OF_LAST = 0.2  # of the last cache: other cores, and other guests of a virtual machine, use it as well
-MEMORY_OVER_CACHE = 4  # working set that measures memory over the size of the last cache
+SHARE_OF_CACHE = 0.5  # of a private cache filled by a working set, leaving room for other data
+SHARE_OF_LAST = 0.2  # of the last cache, which other cores and other virtual machines share
+MEMORY_OVER_CACHE = 4  # working set for memory bandwidth over the size of the last cache
 PASS_BYTES = 16 << 20  # read per repeat at least
 MOST_BYTES = 512 << 20
 
 
 def working_sets(cache_bytes: Sequence[float]) -> list[int]:
-    """Bytes whose repeated reading each cache serves, and memory last.
+    """Working set of each cache, and of memory last [bytes].
 
     >>> working_sets([32 << 10, 1 << 20])
     [16384, 209715, 4194304]
@@ -44,14 +44,14 @@ def read_bandwidths(cache_bytes: Sequence[float], rounds: int, clock: Clock) -> 
     for index, size in moved.items():
         fastest = min((span for (at, _), span in spans.items() if at == index), key=lambda span: span.value)
         rates.append(fastest.map(lambda seconds, size=size: size / seconds))  # type: ignore[misc]
-    for inner in range(len(rates) - 2, -1, -1):  # what comes from further out passes the inner levels at that rate
+    for inner in range(len(rates) - 2, -1, -1):  # data from outer levels passes the inner levels at that rate
         if rates[inner].value < rates[inner + 1].value:
             rates[inner] = rates[inner + 1]
     return rates
 
 
 def _again(values: np.ndarray, repeats: int) -> np.ndarray:
-    """The same values as so many rows, without a copy."""
+    """The same values as ``repeats`` rows, without a copy."""
     return as_strided(values, (repeats, values.size), (0, values.itemsize), writeable=False)
 
 

@@ -1,4 +1,4 @@
-"""From what was measured to the text of a profile."""
+"""Writes a measurement as the text of a profile."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from foldsim.hardware.measurement.products import ProductRates
 from foldsim.hardware.measurement.session import Measured
 from foldsim.hardware.measurement.timing import Span
 
-DIGITS = 4  # significant ones of a measured number
+DIGITS = 4  # significant digits of a measured value
 
-# Assumptions of a measured profile, each with its range. They are told as such in the profile.
+# Assumptions of a measured profile, each with its range; the profile marks them as such.
 KERNEL_ROWS = Span(8, 4, 16)  # rows of results that a kernel keeps in registers
 KERNEL_COLUMNS = 8  # columns side by side
 USABLE = Span(0.9, 0.5, 1.0)  # of a private cache
-USABLE_SHARED = Span(0.5, 0.1, 1.0)  # of a cache or memory that other cores use as well
+USABLE_SHARED = Span(0.5, 0.1, 1.0)  # of a cache or memory shared with other cores
 CORE_DYNAMIC_MW = Span(4000, 1000, 15000)  # a busy core of a laptop, desktop or server
 CORE_STATIC_MW = Span(1000, 0, 5000)
 REST_IDLE_MW = Span(500, 0, 5000)
@@ -74,7 +74,7 @@ def _words(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Peak:
-    """The rate that stands for large products, and the shape it is told as."""
+    """The rate of large products, and the array shape that it is written as."""
 
     macs_per_s: float
     shape: int  # MACs per cycle of the array
@@ -91,7 +91,7 @@ def _profile(m: Measured, name: str) -> Lines:
     yield f"title: {_words(f'{m.machine.model}, {threads} of {runtime}')}"
     yield "summary: >-"
     yield "  Measured with microbenchmarks of single kernels: products by rows with weights in a cache and from memory,"
-    yield "  element-wise operators, read bandwidths, the cost of a call by kind of op. Value: fastest repeat, range up"
+    yield "  element-wise operators, read bandwidths, call overhead by kind of op. Value: fastest repeat, range up"
     yield "  to the median. Assumed: power and energies, unless a meter is named below, and the share of shared caches."
     yield "device_class: edge"
     yield f"grade: {'C' if m.power else 'D'}"
@@ -128,13 +128,13 @@ def _sources(m: Measured, threads: str) -> Lines:
     yield "    url: docs/profile-measure.md"
     yield f"    note: {_words(f'{m.machine.model}; {versions}.{load}')}"
     yield "  system:"
-    yield "    title: What the operating system tells of processor, caches and memory"
+    yield "    title: Processor, caches and memory as the operating system reports them"
     yield "    kind: measured"
     yield f"    note: {_words(m.machine.model + ', ' + m.date)}"
     yield "  conventions:"
     yield "    title: Conventions of foldsim profile measure"
     yield "    kind: assumption"
-    yield "    note: Shape of the kernels, share of caches that others use as well, voltage; none is measured."
+    yield "    note: Shape of the kernels, share of shared caches, voltage; none is measured."
     if m.power is None:
         yield "  power:"
         yield "    title: Power of a laptop, desktop or server core and of its memory"
@@ -163,7 +163,7 @@ def _unit(m: Measured, clock: float) -> Lines:
     yield "    dataflow: output_stationary"
     yield f"    cores_count: {_exactly(1, 'conventions', 'all threads together')}"
     yield f"    clock_hz: {_exactly(clock, _clock_source(m), 'scales the per-cycle rates, and cancels out')}"
-    yield "    # A shape for the fp32 peak; what is reached is in efficiency_ratio and in the curves by rows."
+    yield "    # A shape for the fp32 peak; the rate reached is in efficiency_ratio and in the curves by rows."
     yield f"    unroll_m_count: {_exactly(1, 'conventions')}"
     yield f"    unroll_k_count: {_exactly(first.shape / KERNEL_COLUMNS, 'conventions')}"
     yield f"    unroll_n_count: {_exactly(KERNEL_COLUMNS, 'conventions')}"
@@ -203,7 +203,7 @@ def _kernels(m: Measured, precision: str, rates: ProductRates, peak: _Peak) -> L
             share = span.map(lambda rate: min(1.0, rate / whole))
             yield f"                - run_bytes: {_exactly(run, 'microbenchmarks')}"
             yield f"                  stream_ratio: {_number(share, 'microbenchmarks')}"
-    overlap = _exactly(1, "conventions", "the rates are those of whole layers, what they compute included")
+    overlap = _exactly(1, "conventions", "the rates are those of whole layers, including their compute")
     yield f"          stream_overlap_ratio: {overlap}"
     if precision != "fp32":
         yield "          attention_format: fp32"
@@ -234,13 +234,13 @@ def _law(m: Measured, clock: float) -> Lines:
 def _levels(m: Measured) -> Lines:
     power = "power" if m.power is None else "power-split"
     for cache, span in zip(m.caches, m.bandwidths, strict=False):
-        told = "system" if m.caches_told else "conventions"
+        cache_source = "system" if m.caches_reported else "conventions"
         yield f"  - name: l{cache.level}"
         yield "    kind: cache"
         yield "    on_chip: true"
         yield "    keeps_data: true"
         yield "    clock: core"
-        yield f"    capacity_bytes: {_exactly(cache.size_bytes, told)}"
+        yield f"    capacity_bytes: {_exactly(cache.size_bytes, cache_source)}"
         yield f"    usable_ratio: {_number(USABLE_SHARED if cache.shared_count > m.threads else USABLE, 'conventions')}"
         yield from _bandwidth(span)
         for key in ("read_pj_per_byte", "write_pj_per_byte", "static_mw", "retention_mw"):
@@ -283,5 +283,5 @@ def _system(m: Measured) -> Lines:
     yield f"  idle_mw: {_number(idle, source)}"
     yield f"  busy_mw: {_number(busy, source)}"
     yield f"  wake_uj: {_number(Span(0, 0, 1000), split)}"
-    yield f"  wake_ms: {_number(Span(0, 0, 1), 'conventions', 'the chunk comes to a process that runs')}"
+    yield f"  wake_ms: {_number(Span(0, 0, 1), 'conventions', 'the process is already running')}"
     yield f"  runtime_bytes: {_number(RUNTIME_BYTES, 'conventions')}"

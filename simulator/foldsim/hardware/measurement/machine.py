@@ -1,4 +1,4 @@
-"""What the operating system tells of the machine: processor, clock, caches, memory, power meters."""
+"""Properties that the operating system reports: processor, clock, caches, memory, power meters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CPU = "sys/devices/system/cpu"
 _SUFFIX_BYTES = {"K": u.BYTES_PER_KIB, "M": u.BYTES_PER_MIB, "": 1}
 _MICRO = 1.0e-6  # the kernel counts in microjoules, microwatts, microamperes and microvolts
 _KHZ = 1.0e3
-FALLBACK_HZ = 2.0e9  # only scales per-cycle rates where no clock is told; it cancels out of every time
+FALLBACK_HZ = 2.0e9  # only scales per-cycle rates if no clock is reported; cancels out of every time
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class Cache:
 
 @dataclass(frozen=True)
 class Machine:
-    """What is known without measuring."""
+    """Properties available without measuring."""
 
     model: str
     clock_hz: float | None
-    caches: tuple[Cache, ...]  # innermost first; empty where the system does not tell
+    caches: tuple[Cache, ...]  # innermost first; empty if not reported
     memory_bytes: float | None
     cpus_count: int
 
 
 def describe(root: Path = SYSTEM) -> Machine:
-    """Read the machine from /proc and /sys under ``root``. What cannot be read is None or empty."""
+    """Read the machine from /proc and /sys under ``root``. Missing properties are None or empty."""
     info = _text(root / "proc/cpuinfo")
     model = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", info, re.MULTILINE)
     memory = re.search(r"^MemTotal:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
@@ -63,7 +63,7 @@ def _text(path: Path) -> str:
 
 
 def _clock_hz(root: Path, info: str) -> float | None:
-    """The highest clock that the governor allows, else the one of the moment."""
+    """The highest clock that the governor allows, else the current one."""
     limit = _text(root / _CPU / "cpu0/cpufreq/cpuinfo_max_freq").strip()
     if limit.isdigit():
         return float(limit) * _KHZ
@@ -86,7 +86,7 @@ def _caches(root: Path) -> Iterator[Cache]:
 
 
 def _listed(text: str) -> int:
-    """How many processors a list such as 0-3,8 names; one if it is empty.
+    """Number of processors in a list such as 0-3,8; one if it is empty.
 
     >>> _listed("0-3,8")
     5
@@ -103,7 +103,7 @@ def _listed(text: str) -> int:
 
 @dataclass(frozen=True)
 class Meter:
-    """Something that tells the power of the machine or of its processor."""
+    """A power meter of the machine or of its processor."""
 
     name: str
     covers: str
@@ -137,7 +137,7 @@ def _rapl(counter: Path, wrap_uj: float, clock: Callable[[], float]) -> Callable
 
 
 def _battery_w(folder: Path) -> float:
-    """Power drawn from a battery [W]. ValueError if it does not tell."""
+    """Power drawn from a battery [W]. ValueError if it is not reported."""
     power = _text(folder / "power_now").strip()
     if power:
         return abs(float(power)) * _MICRO

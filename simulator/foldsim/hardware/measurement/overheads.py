@@ -1,4 +1,4 @@
-"""Rates of element-wise work, and the cost of a call by kind of op, as the runtime does them."""
+"""Measured rates of element-wise work, and call overhead by kind of op."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ SPEECH_ROWS, SPEECH_WIDTH = 16, 1024  # a chunk of a few hundred milliseconds at
 KINDS = ("exp", "divide", "multiply_add", "compare")
 ALONE = {"multiply_add": ("add", "multiply", "layer_norm"), "divide": ("divide",), "compare": ("relu",)}
 EXPONENTIAL = ("softmax", "gelu", "sigmoid")
-COUNT = 32  # tensors per repeat: more than the cache of a core holds, as after a layer whose weights passed through it
-# Layers that run between the calls, so that these find the caches as they do in a model: the weights of each fill the
-# cache of the core, all together stay in the last one, as the code of the runtime does from layer to layer.
+COUNT = 32  # tensors per repeat: more than the cache of a core, as after a layer that streams its weights
+# Layers between the calls, so that the caches are in the same state as in a model: the weights of each layer fill the
+# cache of the core, all weights fit in the last cache.
 STREAM_WIDTH = 512
 STREAM_LAYERS = 16
 TINY_ROWS = 2
 
 
 def element_seconds(runtime: Runtime, rounds: int, clock: Clock) -> dict[str, Span]:
-    """Seconds per element of every operator, the time of a call taken off."""
+    """Seconds per element of every operator, without the time of a call."""
     cases: dict[tuple[str, bool], Work] = {}
     operators = (*ELEMENTWISE, COPY)
     for operator in operators:
@@ -38,53 +38,53 @@ def element_seconds(runtime: Runtime, rounds: int, clock: Clock) -> dict[str, Sp
 
 
 def rates_by_kind(seconds: Mapping[str, Span]) -> dict[str, Span]:
-    """Elements per second by kind of work. The range reaches over the operators of the kind.
+    """Elements per second by kind of work. The range covers the operators of the kind.
 
-    Multiply-adds, divisions and comparisons from operators that do nothing else; exponentials from softmax, GELU and
-    sigmoid, less the other work that foldsim counts in them.
+    Multiply-adds, divisions and comparisons from operators with no other work; exponentials from softmax, GELU and
+    sigmoid, minus the other work that foldsim counts in them.
     """
-    cost: dict[str, list[float]] = {}
+    seconds_by_kind: dict[str, list[float]] = {}
     for kind, operators in ALONE.items():
         at = KINDS.index(kind)
-        cost[kind] = [seconds[name].value / ELEMENTWISE[name][at] for name in operators]
-    typical = {kind: median(values) for kind, values in cost.items()}
+        seconds_by_kind[kind] = [seconds[name].value / ELEMENTWISE[name][at] for name in operators]
+    typical = {kind: median(values) for kind, values in seconds_by_kind.items()}
     floor = min(typical.values())
-    cost["exp"] = []
+    seconds_by_kind["exp"] = []
     for name in EXPONENTIAL:
         work = dict(zip(KINDS, ELEMENTWISE[name], strict=True))
         rest = sum(work[kind] * typical[kind] for kind in typical)
-        cost["exp"].append(max(seconds[name].value - rest, floor))
-    found = {}
-    for kind, values in cost.items():
+        seconds_by_kind["exp"].append(max(seconds[name].value - rest, floor))
+    rates = {}
+    for kind, values in seconds_by_kind.items():
         names = ALONE.get(kind, EXPONENTIAL)
         spread = [seconds[name].high / seconds[name].value for name in names]
         slow, fast = max(values) * max(spread), min(values)
-        found[kind] = Span(1.0 / median(values), 1.0 / slow, 1.0 / fast)
-    return found
+        rates[kind] = Span(1.0 / median(values), 1.0 / slow, 1.0 / fast)
+    return rates
 
 
 @dataclass(frozen=True)
 class CallTimes:
-    """Seconds per op of foldsim beside its work."""
+    """Overhead per op of foldsim [s]."""
 
     linear_s: dict[str, Span]  # by number format
     attention_s: Span
     vector_s: Span
-    call_s: Span  # of one call of the runtime, views and bookkeeping included
+    call_s: Span  # of one call of the runtime, including views and bookkeeping
 
 
 def call_times(runtime: Runtime, rounds: int, clock: Clock) -> CallTimes:
-    """What tiny ops take after layers that stream their weights through the caches."""
+    """Time of tiny ops after layers that stream their weights through the caches."""
     weights = random_weights(STREAM_WIDTH, STREAM_LAYERS)
-    made: dict[str, Between] = {}
+    betweens: dict[str, Between] = {}
     blocks = [("none", "fp32"), ("vector", "fp32"), ("attention", "fp32")]
     blocks += [("linear", precision) for precision in runtime.precisions]
     for block, precision in blocks:
         key = f"{block} {precision}"
-        made[key] = runtime.between(weights, TINY_ROWS, block, precision)
+        betweens[key] = runtime.between(weights, TINY_ROWS, block, precision)
         if precision != "fp32":
-            made[f"none {precision}"] = runtime.between(weights, TINY_ROWS, "none", precision)
-    cases = {key: between.work for key, between in made.items()}
+            betweens[f"none {precision}"] = runtime.between(weights, TINY_ROWS, "none", precision)
+    cases = {key: between.work for key, between in betweens.items()}
     repeats = interleaved(cases, rounds, clock)
 
     def block_s(block: str, precision: str = "fp32") -> Span:
@@ -92,9 +92,9 @@ def call_times(runtime: Runtime, rounds: int, clock: Clock) -> CallTimes:
         return difference(more, less).map(lambda s: s / STREAM_LAYERS)
 
     vectors, attention = block_s("vector"), block_s("attention")
-    vector = vectors.map(lambda s: s / made["vector fp32"].ops_count)
-    products = made["attention fp32"].ops_count - 1  # one of the ops of attention is its softmax
-    calls = made["vector fp32"].calls_count + made["attention fp32"].calls_count
+    vector = vectors.map(lambda s: s / betweens["vector fp32"].ops_count)
+    products = betweens["attention fp32"].ops_count - 1  # one of the ops of attention is its softmax
+    calls = betweens["vector fp32"].calls_count + betweens["attention fp32"].calls_count
     return CallTimes(
         linear_s={p: block_s("linear", p).map(lambda s: s / 2) for p in runtime.precisions},
         attention_s=Span(

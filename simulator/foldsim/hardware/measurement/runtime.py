@@ -1,4 +1,4 @@
-"""The runtime under test: the library whose kernels run the layers."""
+"""The interface of a measured runtime: the library whose kernels run the layers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COPY = "copy"
 
 @dataclass(frozen=True)
 class Between:
-    """Work with a block of tiny ops between layers, and what one block is made of."""
+    """Work with a block of tiny ops between layers, and the number of ops and calls of a block."""
 
     work: Work
     ops_count: int  # of foldsim
@@ -43,14 +43,14 @@ class Between:
 
 
 class Runtime(Protocol):
-    """What the measurement asks of a library. Every method makes work that can be run again and again."""
+    """What the measurement requires of a library. Every method returns work that can be repeated."""
 
     name: str
-    versions: dict[str, str]  # libraries that decide the speed, with their versions
+    versions: dict[str, str]  # versions of the libraries that determine the speed
     precisions: tuple[str, ...]  # fp32 first
 
     def products(self, weights: Sequence[Array], precision: str) -> Callable[[int], Work]:
-        """Layers with square weights (w, w), one after another: a function of their rows. An array may recur."""
+        """Layers with square weights (w, w), one after another: a function of their rows. Arrays may repeat."""
         ...
 
     def elementwise(self, operator: str, rows: int, width: int, count: int) -> Work:
@@ -70,6 +70,6 @@ class Runtime(Protocol):
         ...
 
 
-TINY = 16  # width of the layers that time the overhead of a call: their work is nothing beside it
+TINY = 16  # width of the layers that measure call overhead: their work is negligible
 TINY_HEADS = 2
 TINY_CACHE = 4  # cached keys

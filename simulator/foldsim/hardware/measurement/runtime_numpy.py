@@ -39,7 +39,7 @@ _OPERATORS: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
-# Functions and operators of NumPy in each block of `_block`, slices and reshapes included, counted by hand.
+# Functions and operators of NumPy in each block of `_block`, including slices and reshapes, counted by hand.
 CALLS = {"none": 0, "linear": 4, "vector": 31, "attention": 35}
 
 
@@ -112,7 +112,7 @@ def _block(block: str, rows: int) -> tuple[Work, int]:
     width = TINY // TINY_HEADS
 
     def attention() -> object:
-        # As streaming code does: right context and chunk in one array, the cache between them among the keys.
+        # As in streaming code: right context and chunk in one array, and the cache between them in the keys.
         key, value = (np.concatenate([x[:1], cache, x[1:]]) for cache in (cache_key, cache_value))
         q, k, v = (each.reshape(-1, TINY_HEADS, width).transpose(1, 0, 2) for each in (x, key, value))
         mask = np.arange(len(key)) >= length

@@ -51,7 +51,7 @@ class OnnxRuntime:
         x = graph.input("x", [rows, width])
         other = graph.constant(_factors(rows, width)) if _NODES.get(operator, ("", False))[1] else ""
         for _ in range(count if operator != COPY else count // 2):
-            if operator == COPY:  # slices are copies too: half of the count makes as many
+            if operator == COPY:  # slices are copies too, so half of the count
                 ends = [graph.constant(np.array([at], np.int64)) for at in (0, rows // 2, rows)]
                 first, second = (graph.node("Slice", x, ends[i], ends[i + 1], ends[0]) for i in (0, 1))
                 x = graph.node("Concat", second, first, axis=0)
@@ -72,23 +72,23 @@ class OnnxRuntime:
         feeds = {
             "x": _array(rows, weights[0].shape[1]),
             "tiny": _array(rows, TINY)[:, None],
-        }  # (time, batch, width), as models hold it
+        }  # (time, batch, width), the layout of models
         session, nodes = self._counted(graph, [x, graph.node("Identity", tiny)], precision)
-        beside = max(0, nodes - len(weights) - 1)  # the layers, and the node that names the result
-        return Between(_run(session, feeds), ops, round(beside / len(weights)))
+        block_nodes = max(0, nodes - len(weights) - 1)  # without the layers and the Identity node
+        return Between(_run(session, feeds), ops, round(block_nodes / len(weights)))
 
     def _session(self, graph: _Graph, outputs: list[str], precision: str) -> Any:
         return self._counted(graph, outputs, precision)[0]
 
     def _counted(self, graph: _Graph, outputs: list[str], precision: str) -> tuple[Any, int]:
-        """A session, and the nodes of the graph as it runs it."""
+        """A session, and the number of nodes of its optimised graph."""
         model = graph.model(outputs)
         content = _quantised(model) if precision == "int8" else model.SerializeToString()
         return session_of(content, self._threads)
 
 
 def session_of(model: bytes | str, threads: int) -> tuple[Any, int]:
-    """A session on a model (or its file), and how many nodes its graph has after the runtime's own optimisation."""
+    """A session on a model (or its file), and the number of nodes of its graph after optimisation."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -105,13 +105,13 @@ def _run(session: Any, feeds: dict[str, Array]) -> Work:
 
 
 class _Graph:
-    """A graph under construction; names of tensors are counted up."""
+    """A graph under construction, with numbered tensor names."""
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._inputs: list[Any] = []
-        self.results: list[str] = []  # besides the outputs that are asked for
+        self.results: list[str] = []  # in addition to the requested outputs
 
     def input(self, name: str, shape: list[int | str]) -> str:
         self._inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
@@ -134,7 +134,7 @@ class _Graph:
 
 
 def _quantised(model: Any) -> bytes:
-    """The model with dynamically quantised products with weights."""
+    """The model with dynamically quantised weight products."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with tempfile.TemporaryDirectory() as folder:
@@ -148,12 +148,12 @@ def _array(rows: int, width: int, seed: int = 0) -> Array:
 
 
 def _factors(rows: int, width: int) -> Array:
-    """Numbers near one, so that chains of products and quotients neither grow nor vanish."""
+    """Values near one, so that chains of products and quotients keep their magnitude."""
     return (np.float32(1) + np.float32(0.01) * _array(rows, width, seed=1)).astype(np.float32)
 
 
 def _block(graph: _Graph, x: str, block: str, rows: int) -> tuple[str, int]:
-    """Tiny ops behind ``x``, and as how many of foldsim's they count."""
+    """Tiny ops after ``x``, and the number of ops that foldsim counts for them."""
     if block == "none":
         return x, 0
     if block == "linear":
@@ -166,7 +166,7 @@ def _block(graph: _Graph, x: str, block: str, rows: int) -> tuple[str, int]:
         return graph.node("Softmax", graph.node("Add", graph.node("Gelu", norm), x)), 4
     width = TINY // TINY_HEADS
     heads = graph.constant(np.array([-1, TINY_HEADS, width], np.int64))
-    # As streaming code does: right context and chunk in one tensor, the cache between them among the keys.
+    # As in streaming code: right context and chunk in one tensor, and the cache between them in the keys.
     ends = [graph.constant(np.array([at], np.int64)) for at in (0, 1, rows)]
     right, chunk = (graph.node("Slice", x, ends[i], ends[i + 1], ends[0]) for i in (0, 1))
     parts, kept = [graph.node("Transpose", graph.node("Reshape", x, heads), perm=[1, 0, 2])], []
@@ -181,6 +181,6 @@ def _block(graph: _Graph, x: str, block: str, rows: int) -> tuple[str, int]:
     context = graph.node("MatMul", graph.node("Softmax", scores), parts[2])
     flat = graph.constant(np.array([-1, 1, TINY], np.int64))
     context = graph.node("Reshape", graph.node("Transpose", context, perm=[1, 0, 2]), flat)
-    # The new caches are results as well: nothing of them may be left out.
+    # The new caches are results too, so that the optimiser keeps them.
     graph.results += kept
     return context, 3

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch  # noqa: TID253 - this module is imported only where PyTorch is the runtime under test
+import torch  # noqa: TID253 - imported only if PyTorch is measured
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: TID253
 
 from foldsim.hardware.measurement.runtime import COPY, TINY, TINY_CACHE, TINY_HEADS, Array, Between
@@ -27,7 +27,7 @@ _OPERATORS: dict[str, Any] = {
 
 
 class TorchRuntime:
-    """Modules as a model would hold them, in inference mode."""
+    """Modules as in a model, in inference mode."""
 
     name = "torch"
     precisions: tuple[str, ...] = ("fp32", "int8")
@@ -41,8 +41,8 @@ class TorchRuntime:
             self.precisions = ("fp32",)
 
     def products(self, weights: Sequence[Array], precision: str) -> Callable[[int], Work]:
-        made = {id(w): _layer(w, precision) for w in weights}
-        layers = [made[id(w)] for w in weights]
+        layer_of = {id(w): _layer(w, precision) for w in weights}
+        layers = [layer_of[id(w)] for w in weights]
 
         def of(rows: int) -> Work:
             x = _tensor(rows, weights[0].shape[1])
@@ -94,7 +94,7 @@ class _Calls(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
 
 
 def calls_of(work: Work) -> int:
-    """Operators that a piece of work calls, views included."""
+    """Number of operators that a piece of work calls, including views."""
     with _Calls() as calls, torch.no_grad():
         work()
     return calls.count
@@ -111,14 +111,14 @@ def _layer(weights: Array, precision: str) -> Any:
     layer = layer.eval()
     if precision == "int8":
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecation of the quantisation that this measures
+            warnings.simplefilter("ignore")  # the measured quantisation is deprecated
             return torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(layer), {torch.nn.Linear})[0]
     return layer
 
 
 def _block(block: str, rows: int, precision: str) -> tuple[Work, int]:
-    """Tiny ops, and as how many of foldsim's they count."""
-    x = _tensor(rows, TINY).unsqueeze(1)  # (time, batch, width), as models hold it
+    """Tiny ops, and the number of ops that foldsim counts for them."""
+    x = _tensor(rows, TINY).unsqueeze(1)  # (time, batch, width), the layout of models
     if block == "none":
         return (lambda: None), 0
     if block == "linear":
@@ -132,7 +132,7 @@ def _block(block: str, rows: int, precision: str) -> tuple[Work, int]:
     width = TINY // TINY_HEADS
 
     def attention() -> Any:
-        # As streaming code does: right context and chunk in one tensor, the cache between them among the keys.
+        # As in streaming code: right context and chunk in one tensor, and the cache between them in the keys.
         key, value = (torch.cat([x[:1], cache, x[1:]]) for cache in (cache_key, cache_value))
         q, k, v = (each.contiguous().view(-1, TINY_HEADS, width).transpose(0, 1) for each in (x, key, value))
         scores = torch.bmm(q * width**-0.5, k.transpose(1, 2))

@@ -1,4 +1,4 @@
-"""The runtimes that can be measured, by name; their libraries are loaded when one is opened."""
+"""Opens a runtime by name; its library is imported then."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from foldsim.hardware.measurement.runtime import Runtime
 
 
 class RuntimeMissingError(UserError):
-    """The runtime that was asked for is not installed."""
+    """The requested runtime is not installed."""
 
 
 def open_runtime(name: str, threads: int) -> Runtime:
-    """The runtime of that name on so many threads.
+    """The runtime of a name with a number of threads.
 
     Raises
     ------
     RuntimeMissingError
-        If it is not installed; says how to install it.
+        If it is not installed; the message has the command that installs it.
     """
     try:
         if name == "torch":

@@ -1,4 +1,4 @@
-"""One measurement from beginning to end."""
+"""Runs all microbenchmarks of one measurement."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from foldsim.hardware.measurement.timing import Clock, Span, Work
 
 Progress = Callable[[str], None]
 
-# Where the system does not tell its caches.
+# If the system does not report its caches.
 FALLBACK_CACHES = (Cache(1, 32 << 10, 1), Cache(2, 512 << 10, 1), Cache(3, 8 << 20, 4))
-METER_S = 1.5  # how long power is read, at rest and at work
+METER_S = 1.5  # duration of each power reading, at rest and at work
 _NAP_S = 0.05
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How often things are repeated."""
+    """Numbers of repeats."""
 
     rows: tuple[int, ...]
     cached_rounds: int
@@ -45,7 +45,7 @@ QUICK = Effort(products.QUICK_ROWS, 7, 4, 7, 15)
 
 @dataclass(frozen=True)
 class Power:
-    """What a meter showed [W]."""
+    """Readings of a power meter [W]."""
 
     meter: str
     covers: str
@@ -55,17 +55,17 @@ class Power:
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything that a profile is made of."""
+    """All measurements and properties that a profile is written from."""
 
     machine: Machine
     caches: tuple[Cache, ...]
-    caches_told: bool
+    caches_reported: bool
     runtime: str
     versions: dict[str, str]
     threads: int
     quick: bool
     date: str
-    load: float | None  # processes that wanted to run, over the last minute before the measurement
+    load: float | None  # load average over the minute before the measurement
     bandwidths: list[Span]  # bytes/s, innermost first, memory last
     products: dict[str, ProductRates]
     kinds: dict[str, Span]  # elements/s by kind of vector work
@@ -75,31 +75,31 @@ class Measured:
 
 
 def measure(runtime: Runtime, threads: int, quick: bool, progress: Progress, clock: Clock) -> Measured:
-    """Run all microbenchmarks on one runtime. ``progress`` is told what comes next."""
+    """Run all microbenchmarks on one runtime. ``progress`` is called with each next step."""
     effort = QUICK if quick else FULL
-    here = machine.describe()
-    caches = here.caches or FALLBACK_CACHES
+    this_machine = machine.describe()
+    caches = this_machine.caches or FALLBACK_CACHES
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     progress("memory and caches: read bandwidth")
     bandwidths = read_bandwidths([c.size_bytes for c in caches], effort.cached_rounds, clock)
     flush = _flusher(caches[-1].size_bytes)
     near = caches[min(1, len(caches) - 1)].size_bytes
-    found = {}
+    product_rates = {}
     for precision in runtime.precisions:
         progress(f"{precision} products of 1 to {max(effort.rows)} rows, weights in a cache")
         rates, call_s = products.cached_rates(runtime, precision, effort.rows, near, effort.cached_rounds, clock)
         progress(f"{precision} products, weights from memory")
         most = bandwidths[-1].value
         streams = products.stream_rates(runtime, precision, call_s, most, flush, effort.cold_rounds, clock)
-        found[precision] = ProductRates(rates, streams)
+        product_rates[precision] = ProductRates(rates, streams)
     progress("exponentials, divisions, multiply-adds, comparisons")
     seconds = overheads.element_seconds(runtime, effort.element_rounds, clock)
-    progress("cost of a call by kind of op")
+    progress("call overhead by kind of op")
     calls = overheads.call_times(runtime, effort.call_rounds, clock)
     return Measured(
-        machine=here,
+        machine=this_machine,
         caches=caches,
-        caches_told=bool(here.caches),
+        caches_reported=bool(this_machine.caches),
         runtime=runtime.name,
         versions={"foldsim": __version__, "Python": platform.python_version(), **runtime.versions},
         threads=threads,
@@ -107,7 +107,7 @@ def measure(runtime: Runtime, threads: int, quick: bool, progress: Progress, clo
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         load=load,
         bandwidths=bandwidths,
-        products=found,
+        products=product_rates,
         kinds=overheads.rates_by_kind(seconds),
         copies=seconds[COPY].map(lambda s: 1.0 / s),
         calls=calls,
@@ -116,7 +116,7 @@ def measure(runtime: Runtime, threads: int, quick: bool, progress: Progress, clo
 
 
 def _flusher(cache_bytes: int) -> Work:
-    """Reads so much that nothing else stays in the caches."""
+    """Work that reads enough to evict all other data from the caches."""
     values = np.ones(MEMORY_OVER_CACHE * cache_bytes // 4, dtype=np.int32)
     return lambda: np.maximum.reduce(values)
 

@@ -1,4 +1,4 @@
-"""Time of small pieces of work: interleaved repeats, and what of them is the value and what the range."""
+"""Times small pieces of work by interleaved repeats: the fastest repeat is the value, the median ends the range."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ Work = Callable[[], object]
 Clock = Callable[[], float]
 KeyT = TypeVar("KeyT", bound=Hashable)
 
-# Other work on the machine only ever adds time: the value is the fastest repeat, the range reaches to the median.
 FINEST_S = 1.0e-6  # a clock of coarser resolution cannot time a kernel
 
 
 @dataclass(frozen=True)
 class Span:
-    """A number with its range."""
+    """A value with its range."""
 
     value: float
     low: float
     high: float
 
     def map(self, function: Callable[[float], float]) -> Span:
-        """A monotone function of the number; a falling one swaps the ends."""
+        """A monotone function of the value; a decreasing one swaps the ends."""
         ends = function(self.low), function(self.high)
         return Span(function(self.value), min(ends), max(ends))
 
@@ -35,7 +34,7 @@ class Span:
 
 
 def span_of(repeats: Sequence[float]) -> Span:
-    """The fastest of the repeats; the range reaches to their median.
+    """The fastest repeat, because other work only adds time; the range ends at the median.
 
     >>> span_of([5.0, 1.0, 2.0, 3.0, 4.0])
     Span(value=1.0, low=1.0, high=3.0)
@@ -44,10 +43,10 @@ def span_of(repeats: Sequence[float]) -> Span:
 
 
 def cpu_clock(threads: int) -> Clock:
-    """A clock for work on so many threads, in seconds.
+    """A clock for work on a number of threads, in seconds.
 
-    For one thread the time that it ran on a processor, which waiting for one does not lengthen; for more, and where
-    that clock is coarse, time on the wall.
+    CPU time of the thread for one thread, which excludes waiting; wall time for more threads, or if that clock is
+    coarse.
     """
     if threads == 1 and time.get_clock_info("thread_time").resolution <= FINEST_S:
         return time.thread_time
@@ -57,11 +56,11 @@ def cpu_clock(threads: int) -> Clock:
 def interleaved(
     cases: Mapping[KeyT, Work], rounds: int, clock: Clock, before: Work | None = None
 ) -> dict[KeyT, list[float]]:
-    """Seconds of every repeat of every case: once around to warm up, then ``rounds`` times around all of them.
+    """Seconds of every repeat of every case: one round to warm up, then ``rounds`` rounds over all cases.
 
-    Taking turns gives every case the same quiet and busy moments. ``before`` runs before each repeat, untimed.
+    Interleaving exposes every case to the same load. ``before`` runs before each repeat, untimed.
     """
-    found: dict[KeyT, list[float]] = {key: [] for key in cases}
+    seconds: dict[KeyT, list[float]] = {key: [] for key in cases}
     for number in range(rounds + 1):
         for key, work in cases.items():
             if before is not None:
@@ -70,8 +69,8 @@ def interleaved(
             work()
             taken = clock() - start
             if number:
-                found[key].append(taken)
-    return found
+                seconds[key].append(taken)
+    return seconds
 
 
 def timed(cases: Mapping[KeyT, Work], rounds: int, clock: Clock, before: Work | None = None) -> dict[KeyT, Span]:
@@ -80,9 +79,9 @@ def timed(cases: Mapping[KeyT, Work], rounds: int, clock: Clock, before: Work | 
 
 
 def difference(more: Sequence[float], less: Sequence[float]) -> Span:
-    """What one case takes more than another that took turns with it: between their fastest repeats, not below zero.
+    """Time of one case above another interleaved with it: between their fastest repeats, not below zero.
 
-    The range holds the middle half of the differences between neighbouring repeats.
+    The range covers the middle half of the differences between neighbouring repeats.
     """
     pairs = [a - b for a, b in zip(more, less, strict=True)]
     value = min(more) - min(less)

@@ -1,5 +1,7 @@
-"""Attention variants. To add one: a file here with an :class:`Attention` subclass, and its name in
-``ATTENTION_KINDS``."""
+"""Attention kinds. To add one: a file here with an :class:`Attention` subclass, and its name in ``ATTENTION_KINDS``.
+
+Other packages add theirs as entry points of the group ``foldsim.attention_kinds``.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +11,24 @@ from pydantic import Field
 
 from foldsim.workload.attention.base import Attention, Block
 from foldsim.workload.attention.linear import FavorAttention, FocusedLinearAttention
-from foldsim.workload.attention.reduced import (
-    ChannelMixingAttention,
-    SpatialReductionAttention,
-    TokenFusionAttention,
-)
+from foldsim.workload.attention.reduced import ChannelMixingAttention, SpatialReductionAttention, TokenFusionAttention
 from foldsim.workload.attention.softmax import SoftmaxAttention
 from foldsim.workload.attention.sparse import LocalAttention, SerializedAttention
+from foldsim.workload.kinds import with_entry_points
 
-ATTENTION_KINDS: tuple[type[Attention], ...] = (
-    SoftmaxAttention,
-    FavorAttention,
-    FocusedLinearAttention,
-    LocalAttention,
-    SpatialReductionAttention,
-    TokenFusionAttention,
-    SerializedAttention,
-    ChannelMixingAttention,
+ATTENTION_KINDS = with_entry_points(
+    "foldsim.attention_kinds",
+    Attention,
+    (
+        SoftmaxAttention,
+        FavorAttention,
+        FocusedLinearAttention,
+        LocalAttention,
+        SpatialReductionAttention,
+        TokenFusionAttention,
+        SerializedAttention,
+        ChannelMixingAttention,
+    ),
 )
 
 if TYPE_CHECKING:

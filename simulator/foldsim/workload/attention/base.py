@@ -1,4 +1,4 @@
-"""What every attention variant is, and what an encoder layer tells it."""
+"""The base of attention kinds, and the inputs that an encoder layer passes to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foldsim.schema.quantity import Record
 from foldsim.workload.ops import Context, Op
 
 Cache = Literal["projected", "layer_input"]
-Memory = Literal["query", "mean"]  # a memory vector: what a summary query attends to, or the mean of the chunk
+Memory = Literal["query", "mean"]  # a memory vector: the result of a summary query, or the mean of the chunk
 Positions = Literal["none", "rotary", "relative", "relative_kept"]
 PositionSpan = Literal["keys", "both_sides", "past_and_chunk"]
 
@@ -21,16 +21,16 @@ PositionSpan = Literal["keys", "both_sides", "past_and_chunk"]
 class Block:
     """The attention of one encoder layer in one invocation; token counts may be arrays over design points.
 
-    The layer normalises its input before and adds the residual after; what is between is the variant's.
+    The layer has the norm before and the residual after; the attention kind has all ops between.
     """
 
     width: float  # D
     heads: float  # H
-    tokens: Number  # rows of the layer: chunk, right context, and left context where that is recomputed
-    chunk_tokens: Number  # of them those that stay: the rest is computed again with the next chunk
+    tokens: Number  # rows of the layer: chunk, right context, and left context if recomputed
+    chunk_tokens: Number  # of these, tokens that are not computed again with the next chunk
     cached_tokens: Number = 0.0  # keys of earlier chunks
     memory_tokens: Number = 0.0  # summary vectors of earlier chunks, projected again
-    inner_width: float | None = None  # heads x head width, where that is not D
+    inner_width: float | None = None  # heads x head width; None: D
     query_bias: bool = True
     key_bias: bool = True
     value_bias: bool = True
@@ -42,12 +42,12 @@ class Block:
 
     @property
     def inner(self) -> float:
-        """Width of all heads together."""
+        """Total width of all heads."""
         return self.width if self.inner_width is None else self.inner_width
 
     @property
     def elements(self) -> Number:
-        """Activation elements of the layer's rows."""
+        """Activation elements of all rows."""
         return self.tokens * self.width
 
     @property
@@ -60,21 +60,17 @@ class Block:
 
 
 class Attention(Record):
-    """A way to let tokens attend. ``lower`` gives the ops between a layer's norm and its residual."""
+    """An attention kind. ``lower`` yields the ops between a layer's norm and its residual."""
 
     kind: str
     uses_positions: ClassVar[bool] = False  # relative and rotary positions of the layer
-    uses_cache: ClassVar[bool] = True  # keys of earlier chunks, cached as the layer says
-
-    @property
-    def foldable(self) -> bool:
-        """Whether folding can be applied to it."""
-        return False
+    uses_cache: ClassVar[bool] = True  # keys of earlier chunks, cached as specified by the layer
+    foldable: ClassVar[bool] = False  # folding can be applied
 
     def lower(self, block: Block, context: Context) -> Iterator[Op]:
         """Ops of one invocation, output projection included."""
         raise NotImplementedError
 
     def problems(self, width: int, heads: int) -> Iterable[Problem]:
-        """What does not fit the width and heads of the layer; paths relative to the variant."""
+        """Problems with the width and heads of the layer; paths relative to the attention."""
         return ()

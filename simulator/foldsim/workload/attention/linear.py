@@ -1,8 +1,8 @@
 """Linear attention: the keys and values of all earlier tokens are summed into a state of fixed size.
 
 FAVOR+ (Performer): Choromanski et al., arXiv 2009.14794; in a Conformer: arXiv 2011.04196. Focused linear attention
-(FLatten): Han et al., arXiv 2308.00442. Where the layer has a left context the sums run on from chunk to chunk, over
-all of the past: the number of left context tokens does not matter.
+(FLatten): Han et al., arXiv 2308.00442. If the layer has a left context, the sums continue from chunk to chunk over
+all earlier tokens, whatever the number of left context tokens.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from foldsim.workload.ops import Context, Matrix, Op
 
 PROJECTION_BYTES = 4.0  # per element of the random projection, a fixed fp32 buffer
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
-CAUSAL_HELP = "Tokens of a chunk do not see later ones of the same chunk: costs a masked product within the chunk."
+CAUSAL_HELP = "Tokens do not attend to later ones of the same chunk: adds a masked product within the chunk."
 
 
 class FavorAttention(Attention):
@@ -44,7 +44,7 @@ class FavorAttention(Attention):
         yield query(block)
         yield key_value(block)
         held = block.elements + 3.0 * x
-        for name, done, kept in (("features_query", 0.0, 0.0), ("features_key", mapped, maximum)):
+        for name, earlier, kept in (("features_query", 0.0, 0.0), ("features_key", mapped, maximum)):
             yield Op(
                 name,
                 matrix=Matrix(tokens, head, m, heads, second="activations"),
@@ -55,9 +55,9 @@ class FavorAttention(Attention):
                 state=kept,
                 state_read=kept,
                 state_write=kept,
-                live=held + mapped + done,
+                live=held + mapped + earlier,
             )
-        # A new key maximum rescales the sums of the past.
+        # A new key maximum rescales the sums of earlier tokens.
         yield Op(
             "key_value_sum",
             matrix=Matrix(m, tokens, head, heads, second="activations"),
@@ -94,14 +94,14 @@ class FocusedLinearAttention(Attention):
     focusing_factor: Size = Field(default=3, description="Power p of the focusing function.")
     dimensions: Literal[1, 2] = Field(default=1, description="1: over time. 2: k x k over a window, as published.")
     position_table_tokens: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        default=0, description="Tokens of an absolute position table on the keys (windows only: it cannot stream)."
+        default=0, description="Tokens of an absolute position table on the keys (windows only, not streaming)."
     )
     causal_in_chunk: bool = Field(default=False, description=CAUSAL_HELP)
 
     def problems(self, width: int, heads: int) -> Iterable[Problem]:
         if self.dimensions == 2 and self.causal_in_chunk:
             yield Problem(
-                ("causal_in_chunk",), "a window of two dimensions has no order in time", allowed="dimensions: 1"
+                ("causal_in_chunk",), "a two-dimensional window has no order in time", allowed="dimensions: 1"
             )
 
     def lower(self, block: Block, context: Context) -> Iterator[Op]:
@@ -115,7 +115,7 @@ class FocusedLinearAttention(Attention):
         yield query(block)
         yield key_value(block)
         held = block.elements + 3.0 * x
-        # ReLU, scale, p-th power and two norms of every query and key (the official code, element by element).
+        # ReLU, scale, p-th power and two norms of every query and key, as in the official code.
         yield Op(
             "focusing",
             inputs=2.0 * x,
@@ -143,11 +143,7 @@ class FocusedLinearAttention(Attention):
             live=held + d * head,
         )
         yield from _within_chunk(block, head, head, self.causal_in_chunk, held)
-        yield Op(
-            "context",
-            matrix=Matrix(tokens, head, head, heads, second="activations"),
-            live=held + d * head,
-        )
+        yield Op("context", matrix=Matrix(tokens, head, head, heads, second="activations"), live=held + d * head)
         # One filter per channel of a head, shared by the heads.
         yield Op(
             "depthwise",
@@ -171,14 +167,10 @@ class FocusedLinearAttention(Attention):
 
 
 def _within_chunk(block: Block, features: float, head: float, causal: bool, live: Number) -> Iterator[Op]:
-    """What strict causality adds: masked scores of a chunk's own tokens, and their values."""
+    """Ops of strict causality: masked scores of the tokens of a chunk, and their context."""
     if not causal:
         return
     tokens, heads = block.tokens, block.heads
     scores = heads * tokens * tokens
-    yield Op(
-        "chunk_scores",
-        matrix=Matrix(tokens, features, tokens, heads, second="activations"),
-        live=live + scores,
-    )
+    yield Op("chunk_scores", matrix=Matrix(tokens, features, tokens, heads, second="activations"), live=live + scores)
     yield Op("chunk_context", matrix=Matrix(tokens, tokens, head, heads, second="activations"), live=live + scores)

@@ -1,16 +1,18 @@
-"""Query, key/value and output projections of attention variants that keep the width of their tokens."""
+"""Ops shared by attention kinds: query, key/value and output projections, and softmax over the scores."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from foldsim.model.records import Number
 from foldsim.workload.attention.base import Block
-from foldsim.workload.ops import Matrix, Op
+from foldsim.workload.ops import Matrix, Op, softmax_work
 
 
 def query(block: Block, rows: Number | None = None) -> Op:
-    """Project the queries: ``rows`` of them, all of the block's by default."""
+    """Project ``rows`` queries, by default all rows of the block."""
     m = block.tokens if rows is None else rows
     made = m * block.inner
     return Op(
@@ -26,18 +28,18 @@ def query(block: Block, rows: Number | None = None) -> Op:
 def key_value(block: Block, rows: Number | None = None, cached_rows: Number = 0.0, keeps: Number = 0.0) -> Op:
     """Project keys and values of ``rows`` tokens.
 
-    ``cached_rows`` older ones are kept as the layer caches them; ``keeps`` of the new ones join them.
+    ``cached_rows`` earlier ones are cached as specified by the layer; ``keeps`` of the new ones enter the cache.
     """
     m = block.tokens if rows is None else rows
-    again = np.asarray(cached_rows, dtype=np.float64) if block.cache == "layer_input" else 0.0
-    fresh = m + again
+    recomputed = np.asarray(cached_rows, dtype=np.float64) if block.cache == "layer_input" else 0.0
+    fresh = m + recomputed
     kept = block.width if block.cache == "layer_input" else 2.0 * block.inner
     made = fresh * block.inner
     biases = float(block.key_bias + block.value_bias)
     state = np.asarray(cached_rows * kept)
     return Op(
         "key_value",
-        matrix=Matrix(fresh, block.width, 2.0 * block.inner, first_state_ratio=again / fresh),
+        matrix=Matrix(fresh, block.width, 2.0 * block.inner, first_state_ratio=recomputed / fresh),
         biases=block.inner * biases,
         multiply_add=made * biases,
         state=state,
@@ -57,4 +59,24 @@ def output(block: Block, rows: Number | None = None) -> Op:
         multiply_add=m * block.width * block.output_bias,
         live=block.elements + m * (block.inner + block.width),
         tensor_class="attention",
+    )
+
+
+def attend(
+    rows: Number, head: float, keys: Number, products: Number, held: Number, state_ratio: Number = 0.0, prefix: str = ""
+) -> Iterator[Op]:
+    """Scores, softmax and context of ``products`` heads with ``rows`` queries each."""
+    scores = products * rows * keys
+    yield Op(
+        f"{prefix}scores",
+        matrix=Matrix(rows, head, keys, products, second="activations", state_ratio=state_ratio),
+        live=held + scores,
+    )
+    yield Op(
+        f"{prefix}softmax", inputs=scores, outputs=scores, live=held + scores, **softmax_work(products * rows, keys)
+    )
+    yield Op(
+        f"{prefix}context",
+        matrix=Matrix(rows, keys, head, products, second="activations", state_ratio=state_ratio),
+        live=held + scores,
     )

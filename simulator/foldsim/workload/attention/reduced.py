@@ -1,4 +1,4 @@
-"""Attention over fewer tokens: pooled keys, fused tokens, channels mixed between chunks.
+"""Attention over fewer tokens: pooled keys, fused tokens, channels shifted between chunks.
 
 Spatial reduction: PVT, arXiv 2102.12122. Token fusion: CageViT, arXiv 2305.09924 (no public code: approximate).
 Space-time mixing: XViT, arXiv 2106.05968.
@@ -7,15 +7,15 @@ Space-time mixing: XViT, arXiv 2106.05968.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from foldsim.workload.attention.base import Attention, Block
-from foldsim.workload.attention.projections import key_value, output, query
+from foldsim.workload.attention.projections import attend, key_value, output, query
 from foldsim.workload.attention.softmax import SoftmaxAttention
-from foldsim.workload.ops import Context, Matrix, Op, norm_work, softmax_work
+from foldsim.workload.ops import Context, Matrix, Op, norm_work
 
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -24,7 +24,7 @@ class SpatialReductionAttention(Attention):
     """Keys and values are computed from tokens pooled by a strided convolution."""
 
     kind: Literal["spatial_reduction"] = Field(description="Spatial-reduction attention (PVT).")
-    reduction: Size = Field(description="Tokens pooled along each dimension r; 1 is plain attention.")
+    reduction: Size = Field(description="Tokens pooled along each dimension r; 1 is softmax attention.")
     dimensions: Literal[1, 2] = Field(default=1, description="1: over time. 2: r x r over an image, as published.")
 
     def lower(self, block: Block, context: Context) -> Iterator[Op]:
@@ -45,36 +45,18 @@ class SpatialReductionAttention(Attention):
             )
         yield key_value(block, rows=pooled, cached_rows=cached, keeps=np.floor(block.chunk_tokens / pool))
         held = x + block.tokens * block.inner + 2.0 * pooled * block.inner
-        scores = heads * block.tokens * keys
-        head, ratio = block.inner / heads, cached / keys
-        yield Op(
-            "scores",
-            matrix=Matrix(block.tokens, head, keys, heads, second="activations", state_ratio=ratio),
-            live=held + scores,
-        )
-        yield Op(
-            "softmax",
-            inputs=scores,
-            outputs=scores,
-            live=held + scores,
-            **softmax_work(heads * block.tokens, keys),
-        )
-        yield Op(
-            "context",
-            matrix=Matrix(block.tokens, keys, head, heads, second="activations", state_ratio=ratio),
-            live=held + scores,
-        )
+        yield from attend(block.tokens, block.inner / heads, keys, heads, held, cached / keys)
         yield output(block)
 
 
 class TokenFusionAttention(Attention):
-    """Major tokens are kept, minor ones fused; both attend to pooled keys under a gate. Approximate."""
+    """Major tokens are kept, minor ones fused; both attend to pooled keys, with a gate. Approximate."""
 
     kind: Literal["token_fusion"] = Field(
         description="Token fusion (CageViT). Approximate: inferred from the paper, no code."
     )
     kept_ratio: Annotated[float, Field(gt=0, le=1)] = Field(description="Share of the tokens that are kept.")
-    fusion_tokens: Size = Field(default=4, description="Tokens that the others are mixed into, G.")
+    fusion_tokens: Size = Field(default=4, description="Fused tokens G.")
     pooled_tokens: Size = Field(description="Pooled keys and values P.")
     guide_macs_per_token: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="MACs per token of the guide network that ranks the tokens."
@@ -97,12 +79,7 @@ class TokenFusionAttention(Attention):
             live=x + left * d + 3.0 * p * d,
             tensor_class="attention",
         )
-        scores = heads * left * p
-        head = block.inner / heads
-        live = x + left * d + 2.0 * p * d + scores
-        yield Op("scores", matrix=Matrix(left, head, p, heads, second="activations"), live=live)
-        yield Op("softmax", inputs=scores, outputs=scores, live=live, **softmax_work(heads * left, p))
-        yield Op("context", matrix=Matrix(left, p, head, heads, second="activations"), live=live)
+        yield from attend(left, block.inner / heads, p, heads, x + left * d + 2.0 * p * d)
         yield Op("gate", matrix=Matrix(g, d, d), exp=g * d, live=x + left * d, tensor_class="attention")
         yield output(block, left)
 
@@ -110,17 +87,15 @@ class TokenFusionAttention(Attention):
 class ChannelMixingAttention(SoftmaxAttention):
     """Softmax attention whose keys and values take some of their channels from the previous chunk.
 
-    The published shift takes as many from the next one too, which costs a chunk of latency in every layer: left out.
+    Not modelled: the published shift also takes channels from the next chunk, a chunk of latency in every layer.
     """
+
+    foldable: ClassVar[bool] = False
 
     kind: Literal["channel_mixing"] = Field(  # type: ignore[assignment]
         description="Space-time channel mixing of keys and values (XViT)."
     )
-    divisions: Size = Field(default=8, description="One channel in so many comes from the previous chunk.")
-
-    @property
-    def foldable(self) -> bool:
-        return False
+    divisions: Size = Field(default=8, description="One in this number of channels comes from the previous chunk.")
 
     def lower(self, block: Block, context: Context) -> Iterator[Op]:
         moved = 2.0 * block.tokens * block.inner / self.divisions  # of keys and of values

@@ -15,20 +15,20 @@ from pydantic import Field
 
 from foldsim.model.records import FloatArray, Number
 from foldsim.workload.attention.base import Attention, Block
-from foldsim.workload.attention.projections import key_value, output, query
+from foldsim.workload.attention.projections import attend, key_value, output, query
 from foldsim.workload.ops import Context, Matrix, Op, softmax_work
 
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class LocalAttention(Attention):
-    """Every token sees ``window_tokens`` to either side."""
+    """Every token attends to ``window_tokens`` to either side."""
 
     kind: Literal["local"] = Field(description="Sliding-window attention (Longformer, L-HuBERT).")
-    window_tokens: Size = Field(description="Tokens seen to each side.")
+    window_tokens: Size = Field(description="Tokens of the window to each side.")
     kernel: Literal["ideal", "chunked"] = Field(
         default="ideal",
-        description="ideal: the band alone. chunked: blocks of twice the window, as the Longformer code computes it.",
+        description="ideal: the band only. chunked: blocks of twice the window, as the Longformer code computes it.",
     )
     padded: bool = Field(
         default=True, description="chunked: over a multiple of two windows, as in the code; false is its closed form."
@@ -73,13 +73,13 @@ class LocalAttention(Attention):
 
 
 def _pairs(tokens: Number, cached: Number, window: float) -> Number:
-    """Query-key pairs of a band: each token sees itself and up to ``window`` earlier and later ones."""
+    """Query-key pairs of a band: each token attends to itself and up to ``window`` earlier and later ones."""
     return tokens + _reach(tokens, 0.0, window) + _reach(tokens, cached, window)
 
 
 def _reach(tokens: Number, start: Number, window: float) -> Number:
     """``sum over i < tokens of min(start + i, window)``."""
-    below = np.clip(window - start, 0.0, tokens)  # tokens that still see all there is
+    below = np.clip(window - start, 0.0, tokens)  # tokens whose window is not full
     return below * start + below * (below - 1.0) / 2.0 + (tokens - below) * window
 
 
@@ -92,7 +92,7 @@ class SerializedAttention(Attention):
         default=0, description="Taps of the convolution that encodes position (27 in three dimensions; 0 is none)."
     )
     occupied_taps: Annotated[float, Field(ge=0, le=1000)] = Field(
-        default=1.0, description="Mean number of taps with a neighbour: what the sparse convolution computes."
+        default=1.0, description="Mean number of taps with a neighbour, which the sparse convolution computes."
     )
 
     def lower(self, block: Block, context: Context) -> Iterator[Op]:
@@ -115,17 +115,5 @@ class SerializedAttention(Attention):
         gathered = 3.0 * padded * block.inner + n * block.inner
         yield Op("gather", inputs=gathered, outputs=gathered, live=x + gathered)
         held = x + 3.0 * padded * block.inner
-        scores = heads * padded * patch
-        head = block.inner / heads
-        yield Op(
-            "scores",
-            matrix=Matrix(patch, head, patch, heads * padded / patch, second="activations"),
-            live=held + scores,
-        )
-        yield Op("softmax", inputs=scores, outputs=scores, live=held + scores, **softmax_work(heads * padded, patch))
-        yield Op(
-            "context",
-            matrix=Matrix(patch, patch, head, heads * padded / patch, second="activations"),
-            live=held + scores,
-        )
+        yield from attend(patch, block.inner / heads, patch, heads * padded / patch, held)
         yield output(block)

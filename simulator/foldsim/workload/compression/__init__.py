@@ -1,1 +1,1 @@
-"""Weight compression: rules, their compact text, checks, bytes and the ops that they change."""
+"""Weight compression: records, compact text, stored bytes and changes of ops."""

@@ -1,4 +1,4 @@
-"""Compression applied to a workload: which layers remain, and what becomes of the ops of a layer."""
+"""Compression applied to a workload: remaining layers, and ops with compressed weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from foldsim.workload.ops import Op, Packed
 
 
 def droppable(entry: LayerDropping, component: Component) -> list[int]:
-    """Layers that an entry counts, as positions in their component: those it names, else all that are repeated."""
+    """Positions in the component of the layers that an entry counts: those it names, by default all repeated ones."""
     if entry.component not in (component.name, "all"):
         return []
     return [
@@ -45,7 +45,7 @@ def dropped_numbers(entry: LayerDropping, count: int) -> list[int]:
 
 
 def kept_repeats(components: Sequence[Component], compression: Sequence[Compression]) -> dict[tuple[int, int], int]:
-    """How often layers stand in a row after dropping, by component and position; layers that keep all are left out."""
+    """Repeats of layers after dropping, by component and position; only layers that an entry counts."""
     entries = [e for e in compression if isinstance(e, LayerDropping)]
     kept: dict[tuple[int, int], int] = {}
     for i, component in enumerate(components if entries else ()):
@@ -54,13 +54,13 @@ def kept_repeats(components: Sequence[Component], compression: Sequence[Compress
             layers = droppable(entry, component)
             owner = [j for j in layers for _ in range(component.layers[j].repeat)]
             try:
-                gone = [owner[number - 1] for number in dropped_numbers(entry, len(owner))] if owner else []
-            except ValueError:  # compression_check says what is wrong with it
-                gone = []
+                dropped = [owner[number - 1] for number in dropped_numbers(entry, len(owner))] if owner else []
+            except ValueError:  # reported by compression_check
+                dropped = []
             for j in layers:
                 if entry.rank_of_selection >= rank.get(j, 0):
                     rank[j] = entry.rank_of_selection
-                    kept[i, j] = component.layers[j].repeat - gone.count(j)
+                    kept[i, j] = component.layers[j].repeat - dropped.count(j)
     return kept
 
 
@@ -68,13 +68,13 @@ def kept_repeats(components: Sequence[Component], compression: Sequence[Compress
 
 
 def winner(entries: Iterable[Compression], group: Group, where: tuple[str, str, str]) -> Compression | None:
-    """Of the entries of one group that select the tensors of a class in a layer of a component, the narrowest."""
+    """The narrowest entry of one group that selects the tensors ``where``: component, layer, class."""
     chosen = [entry for entry in entries if entry.group == group and entry.selects(*where)]
     return max(chosen, key=lambda entry: entry.rank_of_selection, default=None)
 
 
 def recipe_for(entries: Sequence[Compression], component: str, layer: str, tensor: str) -> Recipe:
-    """What happens to the tensors of a class in a layer of a component."""
+    """Transformations of the tensors of a class in a layer of a component."""
     where = (component, layer, tensor)
     low_rank = winner(entries, "factors", where)
     return Recipe(
@@ -87,7 +87,7 @@ def recipe_for(entries: Sequence[Compression], component: str, layer: str, tenso
 def compressed(
     entries: Sequence[Compression], bits: tuple[int, int], component: str, layer: str, ops: Iterable[Op]
 ) -> Iterator[Op]:
-    """Ops of a layer with their weights compressed; a factored product is two ops. Biases and norms stay as they are.
+    """Ops of a layer with their weights compressed; a factored product is two ops. Biases and norms are not compressed.
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ def shrinks(rank: float, k: Number, n: Number) -> np.ndarray:
 
 
 def factored(op: Op, rank: float) -> Iterator[Op]:
-    """The two products of a low-rank factorisation; where the factors would not shrink the matrix, the first is empty.
+    """The two products of a low-rank factorisation; the first is empty where the factors would not shrink the matrix.
 
-    What goes with the product (bias, activation function, state) goes with the second.
+    Bias, vector work and state stay with the second.
     """
     x = op.matrix
     if x is None or not shrinks(rank, x.k, x.n).any():
@@ -139,7 +139,7 @@ def factored(op: Op, rank: float) -> Iterator[Op]:
         first_unique_ratio=np.where(smaller, 1.0, x.first_unique_ratio),
         taps=np.where(smaller, 1.0, x.taps),
     )
-    yield replace(op, name=f"{op.name}_up", matrix=up, live=live, from_outside=False)
+    yield op.changed(name=f"{op.name}_up", matrix=up, live=live, from_outside=False)
 
 
 def _packed(op: Op, recipe: Recipe, weight_bits: int, arithmetic_bits: int) -> Op:
@@ -155,7 +155,7 @@ def _packed(op: Op, recipe: Recipe, weight_bits: int, arithmetic_bits: int) -> O
     if np.any(op.table):
         width = op.table_width if op.table_width else op.table
         table = pack(recipe, width, op.table / width, weight_bits, arithmetic_bits)
-        # A row is decoded when it is read; its codewords come from where the table lives.
+        # A row is decoded when it is read; its codewords are read from the memory of the table.
         adds = adds + op.table_read * table.multiply_adds
         compares = compares + op.table_read * table.compares
-    return replace(op, packed=matrix, packed_table=table, multiply_add=adds, compare=compares)
+    return op.changed(packed=matrix, packed_table=table, multiply_add=adds, compare=compares)

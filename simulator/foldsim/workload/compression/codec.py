@@ -1,7 +1,7 @@
-"""How compressed weights are stored and what it takes to decode them: closed forms, exact to the byte.
+"""Storage and decoding of compressed weights: closed forms, exact to the byte.
 
-A weight matrix ``(k x n)`` is ``n`` output columns of ``length`` k (times the batch). Codes, scales and indices run
-down a column. All numbers may be arrays over design points. Sources: ``docs/compression.md``.
+A weight matrix ``(k x n)`` is ``n`` output columns of ``length`` k (times the batch). Codes, scales and indices are
+stored by column. All values may be arrays over design points. Sources: ``docs/compression.md``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RUN_BITS = 4  # EIE, arXiv 1602.01528: four bits for the zeros before a weight
 # Vector work of decoding, in elements per weight (or entry) each time it is fetched. Our assumption: a software kernel
 # on the vector unit; hardware decoders are `decoder: free`.
 SCALE_MULTIPLY_ADDS = 1.0  # code x scale + zero point, per stored weight with a group scale
-UNPACK_COMPARES = 0.5  # shift and mask on four codes at a time, bytes of a lane, each priced like a comparison
+UNPACK_COMPARES = 0.5  # shift and mask on four codes at a time, bytes of a lane, each counted as a comparison
 QSQ_MULTIPLY_ADDS = 1.0  # one shift and one addition per coded weight
 LOOKUP_MULTIPLY_ADDS = 1.0  # index x size + base, per codebook vector; its elements are read from the innermost level
 BITMAP_COMPARES = 1.0  # test one bit, per weight, zero or not
@@ -38,12 +38,12 @@ POSITION_MULTIPLY_ADDS = 1.0  # position of an entry: running sum of runs, or ba
 METADATA_COMPARES = 1.0  # place one kept weight of N:M
 RESULT_MULTIPLY_ADDS = 1.0  # scale (and, if there is one, zero point) of a column, per result
 
-_ROUNDING = 1.0e-9  # share x count that is whole but for rounding
+_ROUNDING = 1.0e-9  # tolerance for share x count that is whole except for rounding
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What happens to one tensor: at most one transformation of each group."""
+    """Transformations of one tensor: at most one of each group."""
 
     code: Compression | None = None
     zeros: Compression | None = None
@@ -62,8 +62,7 @@ def pack(recipe: Recipe, length: Number, columns: Number, weight_bits: int, arit
     weight_bits : the workload's weight format, for weights without a code.
     arithmetic_bits : format of the array; codes of the same width need no unpacking.
 
-    Valid for recipes that ``compression_check`` lets pass: a codebook has no zeros beside it, groups hold whole N:M
-    patterns.
+    Valid for recipes that pass ``compression_check``: no codebook with zeros, groups of whole N:M patterns.
 
     >>> eight = pack(Recipe(CodebookCodes(method="codebook", component="all")), 512.0, 512.0, 8, 8)
     >>> float(eight.stored_bytes)  # 512 x 512 / 4 indices of a byte and 256 x 4 entries of two
@@ -108,11 +107,11 @@ class _Part:
     bits: float
     group_size: int | None = None  # weights that share the side bits; None: the whole column
     side_bits: float = 0.0
-    whole_bytes: bool = True  # blocks are padded to whole bytes; what keeps the workload's format is not
+    whole_bytes: bool = True  # blocks of codes are padded to whole bytes, weights in the workload's format are not
 
 
 def _coded_columns(code: Compression | None, columns: Number, weight_bits: int) -> list[_Part]:
-    """Columns by format: coded ones and, with QSQ, those that stay as they are."""
+    """Columns by format: coded ones and, with QSQ, uncoded ones."""
     if isinstance(code, IntegerCodes):
         return [_Part(columns, code.bits, code.group_size, code.scale_bits + code.zero_bits)]
     if isinstance(code, QsqCodes):
@@ -123,7 +122,7 @@ def _coded_columns(code: Compression | None, columns: Number, weight_bits: int) 
 
 
 def _kept(zeros: Compression | None, weights: Number) -> Number:
-    """Weights stored of some consecutive ones of a column."""
+    """Weights stored out of ``weights`` consecutive ones of a column."""
     if not isinstance(zeros, StructuredPruning):
         return weights
     patterns = np.floor(weights / zeros.m)
@@ -131,7 +130,7 @@ def _kept(zeros: Compression | None, weights: Number) -> Number:
 
 
 def _blocks(zeros: Compression | None, parts: list[_Part], length: Number) -> tuple[Number, Number]:
-    """Stored bytes and, of these, codes: every group is a block of whole bytes, the last one of a column shorter."""
+    """Stored bytes, and those of codes: every group is a block of whole bytes, the last of a column shorter."""
     index_bits = math.ceil(math.log2(zeros.m)) if isinstance(zeros, StructuredPruning) else 0
     stored: Number = 0.0
     payload: Number = 0.0
@@ -152,9 +151,9 @@ def _blocks(zeros: Compression | None, parts: list[_Part], length: Number) -> tu
 
 
 def _unstructured(zeros: Pruning, parts: list[_Part], length: Number) -> tuple[Number, Number, Number]:
-    """Stored bytes, of these codes, and entries per weight. Values, index and scales each fill whole bytes.
+    """Stored bytes, those of codes, and entries per weight. Values, index and scales are each padded to whole bytes.
 
-    Runs that do not fit their bits need filler entries; their number is the mean for zeros at random places.
+    Runs that do not fit their bits need filler entries; their count is the mean for zeros at random positions.
     """
     columns = sum((part.columns for part in parts), start=np.zeros(()))
     stored: Number = 0.0
@@ -182,7 +181,7 @@ def _unstructured(zeros: Pruning, parts: list[_Part], length: Number) -> tuple[N
 
 
 def _codebook(code: CodebookCodes, length: Number, columns: Number) -> Packed:
-    """Indices, packed, and one codebook."""
+    """Packed indices and one codebook."""
     vectors = columns * np.ceil(length / code.group_size)
     indices = vectors * code.index_bits / u.BITS_PER_BYTE
     book = math.ceil(2**code.index_bits * code.group_size * code.entry_bits / u.BITS_PER_BYTE)
@@ -226,7 +225,7 @@ def _decode(
 
 
 def _per_result(code: Compression | None) -> float:
-    """Multiply-adds per result: scale and zero point of a whole column are applied there."""
+    """Multiply-adds per result: scale and zero point of a whole column."""
     if not isinstance(code, IntegerCodes) or code.decoder == "free" or code.group_size is not None:
         return 0.0
     return RESULT_MULTIPLY_ADDS * ((code.scale_bits > 0) + (code.zero_bits > 0))

@@ -1,7 +1,7 @@
-"""The compact form of a compression, as the command line takes it and results show it.
+"""The compact text of a compression, for the command line and for results.
 
-``RULE,RULE...`` with ``RULE`` = ``COMPONENT[/LAYER+LAYER][.CLASS+CLASS]=METHOD+METHOD``. It says everything that the
-records of :mod:`foldsim.workload.compression.records` can say, so text and records are read back as each other.
+``RULE,RULE...`` with ``RULE`` = ``COMPONENT[/LAYER+LAYER][.CLASS+CLASS]=METHOD+METHOD``. Text and the
+records of :mod:`foldsim.workload.compression.records` are equivalent and convert to each other.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class CompressionTextError(UserError):
         self.problems = tuple(problems)
 
 
-# ---- options of methods: letter(s), field, pattern, how to read it -------------------------------------------------
+# ---- options of methods: letters, field, pattern, conversion ---------------------------------------------------------
 
 Option = tuple[str, str, str, Callable[[str], Any]]
 _FREE: Option = ("free", "decoder", "", lambda _: "free")
@@ -101,7 +101,7 @@ def parse_compression(text: str) -> tuple[Compression, ...]:
     Raises
     ------
     CompressionTextError
-        With everything that cannot be read, and what can.
+        With every rule that cannot be read, and what is allowed.
 
     >>> [entry.method for entry in parse_compression("encoder.feedforward=2:4+int8,joiner=qsq")]
     ['n_of_m', 'integer', 'qsq']
@@ -132,8 +132,8 @@ def _selection(text: str) -> dict[str, Any]:
     if dot and all(name in _CLASSES for name in classes.split("+")):
         text, chosen["tensors"] = rest, classes.split("+")
     elif dot and "/" not in rest:
-        wrong = next(name for name in classes.split("+") if name not in _CLASSES)
-        raise ValueError(f"{wrong!r} is no class of weights; allowed: {', '.join(_CLASSES)}")
+        unknown = next(name for name in classes.split("+") if name not in _CLASSES)
+        raise ValueError(f"class of weights {unknown!r} not found; allowed: {', '.join(_CLASSES)}")
     component, slash, layers = text.partition("/")
     chosen["component"] = component
     if slash:
@@ -147,14 +147,14 @@ def _entry(selection: dict[str, Any], text: str) -> Compression:
     try:
         return TypeAdapter(AnyCompression).validate_python(fields)
     except ValidationError as error:
-        raise ValueError("; ".join(_said(text, dict(e)) for e in error.errors())) from None
+        raise ValueError("; ".join(_error_text(text, dict(e)) for e in error.errors())) from None
 
 
 _LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
-def _said(text: str, error: dict[str, Any]) -> str:
-    """One of pydantic's errors in words."""
+def _error_text(text: str, error: dict[str, Any]) -> str:
+    """A pydantic error as text."""
     name = str(error["loc"][-1])
     limits = [f"{words} {error['ctx'][key]:g}" for key, words in _LIMITS.items() if key in error.get("ctx", {})]
     return f"{text}: {name} must be {limits[0]}, not {error['input']}" if limits else f"{text}: {name}: {error['msg']}"
@@ -206,7 +206,7 @@ def _options(method: type[Compression], text: str, words: Iterable[str]) -> dict
 
 
 def describe_compression(entries: Sequence[Compression]) -> str:
-    """The compact form; ``none`` where nothing is compressed.
+    """The compact text; ``none`` without compression.
 
     >>> describe_compression(parse_compression("joiner = prune-0.50 + int4-g32-s16"))
     'joiner=prune-0.5+int4-g32'
@@ -226,7 +226,7 @@ def describe_compression(entries: Sequence[Compression]) -> str:
 
 
 def describe_method(entry: Compression) -> str:
-    """A method with what differs from its defaults.
+    """A method with the options that differ from their defaults.
 
     >>> describe_method(CodebookCodes(method="codebook", component="joiner", entry_bits=8))
     'codebook-g4-b8-c8'
@@ -262,7 +262,7 @@ def _head(entry: Compression) -> str:
 
 
 def _share(value: float) -> str:
-    """A share without an exponent.
+    """A ratio without an exponent.
 
     >>> _share(0.00001)
     '0.00001'

@@ -1,4 +1,7 @@
-"""Layer kinds. To add one: a file here with a :class:`Layer` subclass, and its name in ``LAYER_KINDS``."""
+"""Layer kinds. To add one: a file here with a :class:`Layer` subclass, and its name in ``LAYER_KINDS``.
+
+Other packages add theirs as entry points of the group ``foldsim.layer_kinds``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
+from foldsim.workload.kinds import with_entry_points
 from foldsim.workload.layers.attention_pooling import AttentionPooling
 from foldsim.workload.layers.base import Layer
 from foldsim.workload.layers.basic import (
@@ -32,33 +36,37 @@ from foldsim.workload.layers.stateless import StatelessPredictor
 from foldsim.workload.layers.transformer import TransformerLayer
 from foldsim.workload.layers.zipformer import BiasNorm, TokenAverage, TokenRepeat, ZipformerLayer
 
-LAYER_KINDS: tuple[type[Layer], ...] = (
-    LogMel,
-    Mfcc,
-    Linear,
-    LayerNorm,
-    ConvolutionStack,
-    TransformerLayer,
-    EmformerLayer,
-    ConformerLayer,
-    ConvEmformerLayer,
-    ZipformerLayer,
-    TokenAverage,
-    TokenRepeat,
-    BiasNorm,
-    ConvNext,
-    Pooling,
-    AttentionPooling,
-    CrossKeyValue,
-    DecoderLayer,
-    Embedding,
-    StatelessPredictor,
-    Lstm,
-    Add,
-    Concatenate,
-    ActivationLayer,
-    Softmax,
-    MatrixProduct,
+LAYER_KINDS = with_entry_points(
+    "foldsim.layer_kinds",
+    Layer,
+    (
+        LogMel,
+        Mfcc,
+        Linear,
+        LayerNorm,
+        ConvolutionStack,
+        TransformerLayer,
+        EmformerLayer,
+        ConformerLayer,
+        ConvEmformerLayer,
+        ZipformerLayer,
+        TokenAverage,
+        TokenRepeat,
+        BiasNorm,
+        ConvNext,
+        Pooling,
+        AttentionPooling,
+        CrossKeyValue,
+        DecoderLayer,
+        Embedding,
+        StatelessPredictor,
+        Lstm,
+        Add,
+        Concatenate,
+        ActivationLayer,
+        Softmax,
+        MatrixProduct,
+    ),
 )
 
 if TYPE_CHECKING:

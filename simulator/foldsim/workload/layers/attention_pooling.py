@@ -16,7 +16,7 @@ from foldsim.workload.ops import Context, Matrix, Op, softmax_work
 
 
 class AttentionPooling(Layer):
-    """Score every token with one learned vector, and take the weighted mean."""
+    """Weighted mean of tokens, each scored with one learned vector."""
 
     kind: Literal["attention_pooling"] = Field(description="Self-attention pooling.")
     width: Width = Field(description="Token width.")

@@ -1,4 +1,4 @@
-"""What every layer kind is: a strict record that lowers itself to ops."""
+"""The base of layer kinds: a strict record that lowers itself to ops."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Width = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
 class Streaming(Protocol):
-    """Chunk and context of a workload, as layers check themselves against them."""
+    """Chunk and context of a workload, for checks of layers."""
 
     @property
     def left_context_tokens(self) -> int: ...
@@ -54,13 +54,12 @@ class Layer(Record):
 
     framework_calls_count: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
         default=None,
-        description="Calls of the runtime in one run of the layer beside its products with weights: operators of eager"
-        " code, views included, or nodes of an exported graph. Counts only on profiles that say what a call costs"
+        description="Calls of the runtime in one run of the layer other than its products with weights: operators of"
+        " eager code, views included, or nodes of an exported graph. Used only with profiles that have a cost per call"
         " (call_s).",
     )
     folded_framework_calls_count: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        default=None,
-        description="The same where the layer is folded; framework_calls_count, beside which it stands, if left out.",
+        default=None, description="The same for the folded layer; framework_calls_count by default."
     )
 
     @property
@@ -69,7 +68,7 @@ class Layer(Record):
         return False
 
     def framework_calls(self, fold_factor: Number) -> Number | None:
-        """Calls of the runtime beside products with weights, by folding factor; None if they are not counted."""
+        """Calls of the runtime other than products with weights, by folding factor; None if not counted."""
         plain, folded = self.framework_calls_count, self.folded_framework_calls_count
         if plain is None or folded is None:
             return plain
@@ -80,23 +79,23 @@ class Layer(Record):
         raise NotImplementedError
 
     def problems(self) -> Iterable[Problem]:
-        """What is wrong with this layer beyond its types; paths relative to the layer."""
+        """Problems of this layer other than types; paths relative to the layer."""
         return ()
 
     def problems_in(self, streaming: Streaming, components: Components) -> Iterable[Problem]:
-        """What does not fit the chunk and context of the workload, or its other layers."""
+        """Problems of this layer with the chunk and context of the workload, or with its other layers."""
         return ()
 
     def chunk_problem(self, context: Context) -> str | None:
-        """Why this layer cannot work on a chunk (numbers, not arrays), or None."""
+        """Why this layer cannot process a chunk (numbers, not arrays), or None."""
         return None
 
     def rows_problem(self, context: Context) -> Problem | None:
-        """A warning, without path, if the layer makes other rows of a chunk than the next layer takes; else None."""
+        """A warning, without path, if the layer outputs other rows of a chunk than the next layer takes; else None."""
         return None
 
     def widths(self) -> tuple[float | None, float | None]:
-        """Width of a row that goes in and of one that comes out; None where that says nothing about its neighbours."""
+        """Widths of an input row and of an output row; None if adjacent layers may have other widths."""
         return None, None
 
     def fold_problems(self, factor: int, feedforward: bool, keep_head_dim: bool) -> Iterable[str]:
@@ -104,5 +103,5 @@ class Layer(Record):
         return ()
 
     def fold_factors(self, feedforward: bool, keep_head_dim: bool) -> list[int]:
-        """Every factor by which this layer can be folded."""
+        """All factors by which this layer can be folded."""
         return []

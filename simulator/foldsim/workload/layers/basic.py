@@ -12,8 +12,8 @@ from foldsim.workload.ops import Context, Matrix, Op, activation_work, norm_work
 
 ROWS_HELP = (
     "Rows per invocation: all_tokens (chunk + right context), chunk_tokens, output_frames, all_frames, chunk_frames,"
-    " chunk_samples, utterance_tokens, window_tokens (left context too, where it is computed again), or one."
-    " Components that are not invoked per chunk always work on one (or on the beam)."
+    " chunk_samples, utterance_tokens, window_tokens (with the left context, if it is computed again), or one."
+    " Components that are not invoked per chunk always process one (or the beam)."
 )
 
 
@@ -50,7 +50,7 @@ class LayerNorm(Layer):
 
     kind: Literal["layer_norm"] = Field(description="Layer normalisation.")
     width: Width = Field(description="Width.")
-    shift: bool = Field(default=True, description="Has a shift besides the scale.")
+    shift: bool = Field(default=True, description="Has a shift in addition to the scale.")
     rows: Rows = Field(default="all_tokens", description=ROWS_HELP)
 
     def widths(self) -> tuple[float | None, float | None]:
@@ -71,7 +71,7 @@ class LayerNorm(Layer):
 
 
 class Embedding(Layer):
-    """A table of ``entries`` rows of which one is read per row of work."""
+    """A look-up table of ``entries`` rows; one is read per input row."""
 
     kind: Literal["embedding"] = Field(description="Look-up table.")
     entries: Width = Field(description="Rows of the table (vocabulary).")
@@ -111,10 +111,10 @@ class Add(Layer):
 
 
 class Concatenate(Layer):
-    """Put inputs side by side: no arithmetic, one read and one write."""
+    """Concatenate inputs: no arithmetic, one read and one write."""
 
-    kind: Literal["concatenate"] = Field(description="Inputs put side by side.")
-    width: Width = Field(description="Width of all inputs together.")
+    kind: Literal["concatenate"] = Field(description="Inputs concatenated.")
+    width: Width = Field(description="Total width of all inputs.")
     rows: Rows = Field(default="one", description=ROWS_HELP)
 
     def lower(self, context: Context) -> Iterator[Op]:
@@ -123,7 +123,7 @@ class Concatenate(Layer):
 
 
 class ActivationLayer(Layer):
-    """An activation function on its own."""
+    """A separate activation function."""
 
     kind: Literal["activation"] = Field(description="Activation function.")
     function: Literal["relu", "gelu", "silu", "tanh", "sigmoid", "swoosh", "double_swish", "leaky_relu"] = Field(
@@ -166,7 +166,7 @@ class MatrixProduct(Layer):
     n: Width = Field(description="Columns.")
     batch: Width = Field(default=1, description="Independent products.")
     second: Literal["weights", "state", "activations"] = Field(
-        default="weights", description="What the second operand is: weights, state from earlier chunks, or activations."
+        default="weights", description="Kind of the second operand: weights, state of earlier chunks, or activations."
     )
     input_outside: bool = Field(default=False, description="The first operand arrives from outside the recogniser.")
     output_outside: bool = Field(default=False, description="The result leaves the recogniser.")

@@ -14,9 +14,8 @@ from pydantic import Field
 
 from foldsim.model.records import Number
 from foldsim.schema import Problem
-from foldsim.workload.attention import Block
 from foldsim.workload.layers.base import Components, Streaming
-from foldsim.workload.layers.encoder import CachedAttentionLayer
+from foldsim.workload.layers.encoder import ALL_BIASES, CachedAttentionLayer
 from foldsim.workload.ops import Context, Op
 from foldsim.workload.parts import (
     ConvolutionCache,
@@ -37,14 +36,16 @@ class ConformerLayer(CachedAttentionLayer):
         description="Width of the depthwise convolution over time."
     )
     lookahead_tokens: Annotated[int, Field(ge=0, le=10_000)] = Field(
-        default=0, description="Of the kernel, tokens to the right; 0 is a causal convolution."
+        default=0, description="Tokens of the kernel to the right; 0 is a causal convolution."
     )
-    macaron: bool = Field(default=True, description="A half feedforward before attention, besides the one at the end.")
+    macaron: bool = Field(
+        default=True, description="A half feedforward before attention, in addition to the one at the end."
+    )
     convolution_norm: ConvolutionNorm = Field(default="batch", description="Norm after the depthwise convolution.")
     convolution_cache: ConvolutionCache = Field(
         default="before_depthwise",
-        description="Rows kept for the convolution: those that the depthwise convolution sees, or those that the module"
-        " sees (before_pointwise), whose first linear is then run again.",
+        description="Rows kept for the convolution: input rows of the depthwise convolution, or those of the module"
+        " (before_pointwise), whose first linear is then computed again.",
     )
     bias: bool = Field(default=True, description="Linears and convolutions have biases.")
     norms: Literal["layer", "rms"] = Field(
@@ -59,7 +60,7 @@ class ConformerLayer(CachedAttentionLayer):
         if self.lookahead_tokens >= self.kernel_tokens:
             yield Problem(
                 ("lookahead_tokens",),
-                f"a lookahead of {self.lookahead_tokens} tokens leaves nothing of the kernel of {self.kernel_tokens}",
+                f"a lookahead of {self.lookahead_tokens} tokens is not less than the kernel of {self.kernel_tokens}",
                 allowed=f"0 to {self.kernel_tokens - 1}",
             )
 
@@ -73,34 +74,14 @@ class ConformerLayer(CachedAttentionLayer):
                 allowed=f"0 to {streaming.right_context_tokens}, or raise streaming.right_context_tokens",
             )
 
-    def block(self, context: Context) -> Block:
-        """What the layer tells its attention."""
-        tokens, cached = self.tokens(context)
-        return Block(
-            width=float(self.width),
-            heads=float(self.heads),
-            inner_width=self.inner_width,
-            tokens=tokens,
-            chunk_tokens=context.chunk_tokens,
-            cached_tokens=cached,
-            memory_tokens=context.memory_bank_tokens,
-            query_bias=self.bias,
-            key_bias=self.bias,
-            value_bias=self.bias,
-            output_bias=self.bias,
-            cache=self.cache,
-            positions=self.positions,
-            position_span=self.position_span,
-        )
-
     def before(self, module: str, tokens: Number) -> Iterator[Op]:
-        """The norm before a module, where there is one."""
+        """The norm before a module, if the layer has one."""
         if self.norms == "layer":
             yield norm(f"norm_{module}", tokens, float(self.width))
 
     def lower(self, context: Context) -> Iterator[Op]:
         d, f = float(self.width), float(self.feedforward)
-        block = self.block(context)
+        block = self.block(context, ALL_BIASES if self.bias else ())
         tokens = block.tokens
         if self.macaron:
             yield from self.before("macaron", tokens)

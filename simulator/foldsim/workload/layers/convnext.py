@@ -1,8 +1,8 @@
 """A ConvNeXt block over time and bands, with a cache of rows: the end of Zipformer's convolutional front end.
 
 Liu et al., arXiv 2201.03545, as icefall's ``subsampling.ConvNeXt`` streams it: a depthwise convolution over rows and
-bands, two pointwise ones with an activation between, and a residual. Half of the kernel lies before the row and is
-kept from the chunk before; the other half lies after it and is read again with the next chunk.
+bands, two pointwise ones with an activation between, and a residual. Half of the kernel covers rows before, kept
+from the previous chunk; the other half covers rows after, read again with the next chunk.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ConvNext(Layer):
         if self.kernel % 2 == 0:
             yield Problem(
                 ("kernel",),
-                f"a kernel of {self.kernel} has no middle",
+                f"a kernel of {self.kernel} has no centre",
                 allowed="an odd number",
                 suggestion=str(self.kernel + 1),
             )

@@ -1,8 +1,8 @@
 """A stack of convolutions over time (and bands): front ends from samples or features to tokens, and small networks.
 
-Rows are followed exactly through the stack: a convolution with kernel k, stride s and padding p to the left and q to
-the right makes ``floor((rows + p + q - k) / s) + 1`` rows. Each is a matrix product over unfolded windows, whose
-overlapping elements cross a memory boundary once.
+Row counts are exact through the stack: a convolution with kernel k, stride s and padding p to the left and q to
+the right outputs ``floor((rows + p + q - k) / s) + 1`` rows. Each is a matrix product over unfolded windows, whose
+overlapping elements are read once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from foldsim.workload.layers.base import Activation, Layer, Width
 from foldsim.workload.ops import Context, Matrix, Op, activation_work, norm_work, rms_norm_work, together
 
 SAMPLE_BYTES = 2  # 16-bit audio
-SPARE_TOKENS = 4.0  # tokens that a front end may make and the model drop, as NeMo and Zipformer do
+SPARE_TOKENS = 4.0  # output tokens that the model may drop, as NeMo and Zipformer do
 Padding = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -48,36 +48,36 @@ class Convolution(Record):
     cached_rows: Padding = Field(
         default=0, description="Rows of its own input kept from one chunk to the next, before those of the chunk."
     )
-    cached_padding: bool = Field(default=False, description="The kept rows hold the zeros of padding_bands too.")
+    cached_padding: bool = Field(default=False, description="The kept rows include the zeros of padding_bands.")
 
 
 class ConvolutionStack(Layer):
-    """Convolutions one after the other."""
+    """Convolutions in sequence."""
 
     kind: Literal["conv_stack"] = Field(description="Stack of convolutions.")
-    input: Literal["samples", "frames", "tokens"] = Field(description="What the first one slides over.")
+    input: Literal["samples", "frames", "tokens"] = Field(description="Input of the first one.")
     input_rows: Width | None = Field(
-        default=None, description="Fixed window, computed whole in every invocation; else the rows of the chunk."
+        default=None, description="Fixed window, computed whole in every invocation; the rows of the chunk by default."
     )
     reread_rows: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=0,
-        description="Rows beyond the chunk's that every invocation reads again. Convolutions without padding need"
+        description="Rows besides the chunk's that every invocation reads again. Convolutions without padding need"
         " the sum of (kernel - stride) x the strides before: 3 for two of kernel 3 and stride 2.",
     )
     keeps_rows: Annotated[int, Field(ge=0, le=1_000_000)] | Literal["window"] = Field(
         default=0,
         description="Input rows kept as state between chunks (of those read again); window: those of the fixed window"
-        " that a chunk does not bring.",
+        " that are not in the chunk.",
     )
     channels: Width = Field(default=1, description="Channels of the input.")
-    bands: Width = Field(default=1, description="Bands of the input; 1 is a convolution over time alone.")
+    bands: Width = Field(default=1, description="Bands of the input; 1 is a convolution over time only.")
     convolutions: list[Convolution] = Field(min_length=1, description="The convolutions, in order.")
 
     def problems(self) -> Iterable[Problem]:
         if self.keeps_rows == "window" and self.input_rows is None:
             yield Problem(
                 ("keeps_rows",),
-                "there is no fixed window to keep the rows of",
+                "keeps_rows: window needs a fixed window",
                 allowed="a number of rows, or give input_rows, the window",
             )
         channels, bands = self.channels, self.bands
@@ -92,14 +92,14 @@ class ConvolutionStack(Layer):
             if c.cached_rows >= c.kernel:
                 yield Problem(
                     ("convolutions", i, "cached_rows"),
-                    f"a kernel of {c.kernel} rows never reads {c.cached_rows} rows back",
+                    f"a kernel of {c.kernel} rows does not read {c.cached_rows} earlier rows",
                     allowed=f"0 to {c.kernel - 1}",
                 )
             made = _length(bands, c.kernel_bands, c.stride_bands, c.padding_bands)
             if made < 1:
                 yield Problem(
                     ("convolutions", i, "kernel_bands"),
-                    f"a kernel of {c.kernel_bands} bands is larger than the {bands} bands (and padding) it slides over",
+                    f"a kernel of {c.kernel_bands} bands is larger than the {bands} bands of its input and padding",
                     allowed=f"at most {bands + sum(c.padding_bands)}",
                 )
                 return
@@ -111,8 +111,8 @@ class ConvolutionStack(Layer):
                 if made < 1:
                     yield Problem(
                         ("convolutions", i, "kernel"),
-                        f"a kernel of {c.kernel} rows is larger than the {rows + c.cached_rows:g} rows (and padding)"
-                        " it slides over",
+                        f"a kernel of {c.kernel} rows is larger than the {rows + c.cached_rows:g} rows of its"
+                        " input and padding",
                         allowed=f"at most {rows + c.cached_rows + sum(c.padding):g}",
                     )
                     return
@@ -126,7 +126,7 @@ class ConvolutionStack(Layer):
         return context.rows(which) + self.reread_rows
 
     def made_rows(self, context: Context) -> list[float]:
-        """Rows that each convolution makes of a chunk."""
+        """Output rows of each convolution for a chunk."""
         rows, every = float(np.asarray(self.rows_in(context))), []
         for c in self.convolutions:
             rows = float(_length(max(rows, 0.0) + c.cached_rows, c.kernel, c.stride, c.padding))
@@ -138,14 +138,14 @@ class ConvolutionStack(Layer):
         for i, (c, made) in enumerate(zip(self.convolutions, self.made_rows(context), strict=True)):
             if made < 1:
                 return (
-                    f"convolution {i + 1} of {self.name!r} has a kernel of {c.kernel} rows and sees {max(rows, 0.0):g}"
-                    " (give padding, reread_rows or cached_rows, or a longer chunk)"
+                    f"convolution {i + 1} of {self.name!r} has a kernel of {c.kernel} rows and an input of"
+                    f" {max(rows, 0.0):g} (give padding, reread_rows or cached_rows, or a longer chunk)"
                 )
             rows = made
         return None
 
     def rows_problem(self, context: Context) -> Problem | None:
-        """A warning if a front end makes fewer tokens of a chunk than the encoder takes, or far more; else None."""
+        """A warning if a front end outputs fewer tokens for a chunk than the encoder takes, or many more; else None."""
         if self.input == "tokens" or self.input_rows is not None or self.chunk_problem(context):
             return None
         rows, tokens = self.made_rows(context)[-1], float(context.chunk_tokens)
@@ -155,7 +155,7 @@ class ConvolutionStack(Layer):
             return None
         return Problem(
             (),
-            f"the convolutions of {self.name!r} make {rows:g} rows of a chunk of {tokens:g} tokens",
+            f"the convolutions of {self.name!r} output {rows:g} rows for a chunk of {tokens:g} tokens",
             allowed="strides that multiply to subsampling_frames, and padding or reread_rows (the sum of"
             " (kernel - stride) x the strides before)",
             severity="warning",
@@ -168,7 +168,7 @@ class ConvolutionStack(Layer):
         return float(self.channels * self.bands), self.convolutions[-1].outputs * bands
 
     def kept(self, context: Context) -> tuple[Number, Number]:
-        """Input elements kept between chunks, and those of them that a chunk writes: a ring buffer."""
+        """Input elements kept between chunks in a ring buffer, and those of them that a chunk writes."""
         which = {"samples": "chunk_samples", "frames": "chunk_frames", "tokens": "chunk_tokens"}[self.input]
         new = np.asarray(context.rows(which), dtype=np.float64)
         rows = np.maximum(float(self.input_rows or 0) - new, 0.0) if self.keeps_rows == "window" else self.keeps_rows
@@ -222,5 +222,5 @@ class ConvolutionStack(Layer):
 
 
 def _length(rows: Number, kernel: int, stride: int, padding: list[int]) -> Number:
-    """Rows that a convolution makes of ``rows``."""
+    """Output rows of a convolution for ``rows`` input rows."""
     return np.floor((rows + sum(padding) - kernel) / stride) + 1.0

@@ -1,4 +1,4 @@
-"""The transformer decoder that reads an encoder: one new token per step, and the keys and values it attends to.
+"""The transformer decoder that reads an encoder: one new token per step, and the keys and values of its attention.
 
 Vaswani et al., arXiv 1706.03762, as Whisper (arXiv 2212.04356) and Moonshine (arXiv 2410.15608) run it: keys and values
 of earlier tokens are cached, those of the encoder's tokens are projected once per chunk.
@@ -14,65 +14,50 @@ from pydantic import Field
 
 from foldsim.model.records import Number
 from foldsim.schema import Problem
+from foldsim.workload.attention.projections import attend
 from foldsim.workload.attention.softmax import ROTARY_MULTIPLY_ADDS
-from foldsim.workload.layers.base import Activation, Components, Layer, Streaming, Width
-from foldsim.workload.layers.encoder import HEADS_LISTED
-from foldsim.workload.layers.transformer import ALL_BIASES, Bias
-from foldsim.workload.ops import Context, Matrix, Op, softmax_work
+from foldsim.workload.layers.base import Components, Layer, Streaming, Width
+from foldsim.workload.layers.encoder import ALL_BIASES, Bias, HeadsLayer
+from foldsim.workload.ops import Context, Matrix, Op
 from foldsim.workload.parts import FeedForward, norm, residual
 
 TextTokens = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class DecoderLayer(Layer):
+class DecoderLayer(HeadsLayer):
     """Self-attention over the text so far, cross-attention over the encoder's tokens of the chunk, and feedforward.
 
-    One step of it: a row per hypothesis. Without ``cached_tokens``, counts are those of the mean step of a chunk, which
-    are exact for the sum over all its steps.
+    Counts are for one step, a row per hypothesis. Without ``cached_tokens`` they are those of the mean step of a chunk,
+    which are exact for the sum over all its steps.
     """
 
     kind: Literal["decoder"] = Field(description="Transformer decoder layer, one token per step.")
-    width: Width = Field(description="Token width D.")
     heads: Width = Field(description="Attention heads H, of self- and cross-attention.")
-    head_width: Width | None = Field(default=None, description="Width of one head; D / H if left out.")
-    feedforward: Width = Field(description="Hidden width F of the feedforward network.")
-    activation: Activation = Field(default="gelu", description="Activation of the feedforward network.")
     gated: bool = Field(default=False, description="Gated feedforward (GLU): the first linear is twice as wide.")
     biases: list[Bias] = Field(
-        default=list(ALL_BIASES), description="Attention projections that have a bias (cross keys and values apart)."
+        default=list(ALL_BIASES), description="Attention projections that have a bias (except cross keys and values)."
     )
     feedforward_bias: bool = Field(default=True, description="The feedforward linears have biases.")
-    norm_bias: bool = Field(default=True, description="Norms have a shift besides the scale.")
+    norm_bias: bool = Field(default=True, description="Norms have a shift in addition to the scale.")
     positions: Literal["none", "rotary"] = Field(
         default="none", description="none (or absolute, added before the decoder), or rotary in self-attention."
     )
-    kept_tokens: Width = Field(description="Text tokens that the cache of keys and values has room for.")
+    kept_tokens: Width = Field(description="Capacity of the cache of keys and values, in text tokens.")
     prompt_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=1, description="Text tokens given at the start of every chunk."
     )
     cached_tokens: TextTokens | None = Field(
-        default=None, description="Text tokens before the new one; the mean over the steps of a chunk if left out."
+        default=None, description="Text tokens before the new one; the mean over the steps of a chunk by default."
     )
 
-    @property
-    def inner_width(self) -> float:
-        """Width of all heads together."""
-        return float(self.width if self.head_width is None else self.heads * self.head_width)
-
     def problems(self) -> Iterable[Problem]:
-        if self.head_width is None and self.width % self.heads:
-            able = [h for h in range(1, min(self.width, HEADS_LISTED) + 1) if self.width % h == 0]
-            yield Problem(
-                ("heads",),
-                f"{self.heads} heads do not divide the width {self.width}",
-                allowed="a divisor of the width: " + ", ".join(map(str, able)),
-            )
+        yield from super().problems()
         for name in ("cached_tokens", "prompt_tokens"):
             before = getattr(self, name)
             if before is not None and before >= self.kept_tokens:
                 yield Problem(
                     (name,),
-                    f"the cache has room for {self.kept_tokens} tokens, the new one among them",
+                    f"the cache has {self.kept_tokens} tokens, including the new one",
                     allowed=f"at most {self.kept_tokens - 1}",
                 )
 
@@ -87,13 +72,13 @@ class DecoderLayer(Layer):
         if not any(layer.width == self.inner_width and layer.repeat == self.repeat for layer in sources):
             yield Problem(
                 (),
-                f"{self.repeat} decoder layers attend to keys and values that no layer makes",
+                f"{self.repeat} decoder layers attend to keys and values that no layer computes",
                 allowed=f"a component with a cross_key_value layer of repeat {self.repeat}, width"
                 f" {self.inner_width:g} and decoder {own}",
             )
 
     def cached(self, context: Context) -> Number:
-        """Text tokens before the new one; unless given, the mean over a chunk, of which the cache keeps the last."""
+        """Cached text tokens before the new one; by default the mean over the steps of a chunk."""
         if self.cached_tokens is not None:
             return float(self.cached_tokens)
         steps = np.maximum(context.symbols_per_chunk, 1.0)
@@ -120,14 +105,14 @@ class DecoderLayer(Layer):
             live=2 * x + 3 * rows * inner,
             tensor_class="attention",
         )
-        # Every hypothesis has a text of its own, so its scores are a product of their own.
+        # Every hypothesis has its own text, so its scores are a separate product.
         held, share = x + 3 * rows * inner, cached / keys
-        yield from _attend("", 1.0, head, keys, heads * rows, held, share)
+        yield from attend(1.0, head, keys, heads * rows, held, share)
         yield _output("out", rows, d, inner, "output" in self.biases)
         yield residual("residual_self", rows, d)
         yield norm("norm_cross", rows, d, self.norm_bias)
         yield _query("cross_query", rows, d, inner, "query" in self.biases, 0.0)
-        yield from _attend("cross_", rows, head, seen, heads, x + rows * inner, 1.0)
+        yield from attend(rows, head, seen, heads, x + rows * inner, 1.0, "cross_")
         yield _output("cross_out", rows, d, inner, "output" in self.biases)
         yield residual("residual_cross", rows, d)
         yield norm("norm_feedforward", rows, d, self.norm_bias)
@@ -138,19 +123,19 @@ class DecoderLayer(Layer):
 
 
 class CrossKeyValue(Layer):
-    """Keys and values of the encoder's tokens, projected once per chunk for the decoder layers to attend to."""
+    """Keys and values of the encoder's tokens for cross-attention, projected once per chunk."""
 
     kind: Literal["cross_key_value"] = Field(description="Keys and values of a decoder's cross-attention.")
     inputs: Width = Field(description="Width of the encoder's tokens.")
-    width: Width = Field(description="Width of the keys: all heads of a decoder layer.")
+    width: Width = Field(description="Width of the keys of all heads of a decoder layer.")
     biases: list[Literal["key", "value"]] = Field(default=["key", "value"], description="Projections that have a bias.")
-    decoder: str = Field(description="Component that attends to them: the state is its.")
+    decoder: str = Field(description="Component that attends to them and has their state.")
 
     def problems_in(self, streaming: Streaming, components: Components) -> Iterable[Problem]:
         if self.decoder not in components:
             yield Problem(
                 ("decoder",),
-                f"there is no component {self.decoder!r} to attend to these keys and values",
+                f"component {self.decoder!r}, which would attend to these keys and values, not found",
                 allowed=", ".join(components),
             )
 
@@ -179,26 +164,6 @@ def _query(name: str, rows: Number, width: float, inner: float, bias: bool, turn
         multiply_add=rows * inner * (1.0 + bias + turned),
         live=rows * (2 * width + inner),
         tensor_class="attention",
-    )
-
-
-def _attend(
-    prefix: str, rows: Number, head: float, keys: Number, products: Number, held: Number, state_ratio: Number
-) -> Iterator[Op]:
-    """Scores, softmax and context of ``products`` heads with ``rows`` queries each."""
-    scores = products * rows * keys
-    yield Op(
-        f"{prefix}scores",
-        matrix=Matrix(rows, head, keys, products, second="activations", state_ratio=state_ratio),
-        live=held + scores,
-    )
-    yield Op(
-        f"{prefix}softmax", inputs=scores, outputs=scores, live=held + scores, **softmax_work(products * rows, keys)
-    )
-    yield Op(
-        f"{prefix}context",
-        matrix=Matrix(rows, keys, head, products, second="activations", state_ratio=state_ratio),
-        live=held + scores,
     )
 
 

@@ -32,11 +32,11 @@ class EmformerLayer(EncoderLayer):
 
     def lower(self, context: Context) -> Iterator[Op]:
         d = float(self.width)
-        again = self.left_context == "recomputed"
-        tokens = context.all_tokens + (context.left_context_tokens if again else 0.0)
-        # The code keeps right context and chunk apart between its parts and joins them for the norm and the residual.
-        # It joins the old cache with all keys and values that attention saw, the old ones once more.
-        kept = 0.0 if again else context.left_context_tokens
+        recomputed = self.left_context == "recomputed"
+        tokens = context.all_tokens + (context.left_context_tokens if recomputed else 0.0)
+        # The code splits right context and chunk between its parts and concatenates them for the norm and the residual.
+        # It concatenates the old cache with all keys and values of attention, the cached ones a second time.
+        kept = 0.0 if recomputed else context.left_context_tokens
         yield replace(norm("norm_in", tokens, d), moved=tokens * d)
         yield from self.attention.lower(
             Block(
@@ -45,7 +45,7 @@ class EmformerLayer(EncoderLayer):
                 inner_width=self.inner_width,
                 tokens=tokens,
                 chunk_tokens=context.chunk_tokens,
-                cached_tokens=0.0 if again else context.left_context_tokens,
+                cached_tokens=0.0 if recomputed else context.left_context_tokens,
                 memory_tokens=context.memory_bank_tokens,
             ),
             context,

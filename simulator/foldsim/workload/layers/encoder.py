@@ -1,23 +1,26 @@
-"""What every encoder layer shares: width, heads, an attention variant, folding checks, and its tokens."""
+"""The base of encoder layers: width, heads, attention, checks of folding, and tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from foldsim.schema import Problem
-from foldsim.workload.attention import AnyAttention, SoftmaxAttention
+from foldsim.workload.attention import AnyAttention, Block, SoftmaxAttention
 from foldsim.workload.attention.base import Cache, Positions, PositionSpan
 from foldsim.workload.layers.base import Activation, Components, Layer, Streaming, Width
 from foldsim.workload.ops import Context
 
-HEADS_LISTED = 64  # most head counts that a message lists
+HEADS_LISTED = 64  # maximum number of head counts in a message
 SOFTMAX = SoftmaxAttention(kind="softmax")
+Bias = Literal["query", "key", "value", "output"]
+ALL_BIASES: tuple[Bias, ...] = ("query", "key", "value", "output")
 
 CACHE_HELP = (
-    "What is kept of earlier tokens: projected (keys and values) or layer_input (the layer's input, whose keys and"
+    "State of earlier tokens: projected (keys and values) or layer_input (the layer's input, whose keys and"
     " values are projected again in every chunk)."
 )
 POSITIONS_HELP = (
@@ -29,46 +32,54 @@ SPAN_HELP = (
 )
 
 
-class EncoderLayer(Layer):
-    """An encoder layer with attention: what folding and attention variants apply to."""
+class HeadsLayer(Layer):
+    """A layer with attention heads and a feedforward network."""
 
     width: Width = Field(description="Token width D.")
     heads: Width = Field(description="Attention heads H.")
-    head_width: Width | None = Field(default=None, description="Width of one head; D / H if left out.")
+    head_width: Width | None = Field(default=None, description="Width of one head; D / H by default.")
     feedforward: Width = Field(description="Hidden width F of the feedforward network.")
     activation: Activation = Field(default="gelu", description="Activation of the feedforward network.")
-    attention: AnyAttention = Field(default=SOFTMAX, description="How tokens attend; softmax if left out.")
+
+    @property
+    def inner_width(self) -> float:
+        """Total width of all heads."""
+        return float(self.width if self.head_width is None else self.heads * self.head_width)
+
+    def problems(self) -> Iterable[Problem]:
+        if self.head_width is None and self.width % self.heads:
+            divisors = [h for h in range(1, min(self.width, HEADS_LISTED) + 1) if self.width % h == 0]
+            yield Problem(
+                ("heads",),
+                f"{self.heads} heads do not divide the width {self.width}",
+                allowed="a divisor of the width: " + ", ".join(map(str, divisors)),
+            )
+
+
+class EncoderLayer(HeadsLayer):
+    """An encoder layer with attention, to which folding and attention kinds apply."""
+
+    attention: AnyAttention = Field(default=SOFTMAX, description="Attention kind; softmax by default.")
 
     @property
     def foldable(self) -> bool:
         return self.attention.foldable
 
     def problems(self) -> Iterable[Problem]:
-        if self.head_width is None and self.width % self.heads:
-            able = [h for h in range(1, min(self.width, HEADS_LISTED) + 1) if self.width % h == 0]
-            yield Problem(
-                ("heads",),
-                f"{self.heads} heads do not divide the width {self.width}",
-                allowed="a divisor of the width: " + ", ".join(map(str, able)),
-            )
-        else:
+        yield from super().problems()
+        if self.inner_width % self.heads == 0:
             for problem in self.attention.problems(self.width, self.heads):
-                yield Problem(("attention", *problem.path), problem.message, problem.allowed, problem.suggestion)
+                yield replace(problem, path=("attention", *problem.path))
 
     def widths(self) -> tuple[float | None, float | None]:
         return float(self.width), float(self.width)
-
-    @property
-    def inner_width(self) -> float:
-        """Width of all heads together."""
-        return float(self.width if self.head_width is None else self.heads * self.head_width)
 
     def fold_problems(self, factor: int, feedforward: bool, keep_head_dim: bool) -> Iterable[str]:
         if self.width % factor:
             yield f"N = {factor} does not divide the width {self.width}"
         elif keep_head_dim and self.heads % factor:
             heads = "one head" if self.heads == 1 else f"{self.heads} heads"
-            yield f"N = {factor} does not divide the {heads}, whose dimension is to be kept"
+            yield f"N = {factor} does not divide the {heads}, whose dimension is kept"
         elif not keep_head_dim and (self.inner_width / factor) % self.heads:
             yield f"the {self.heads} heads do not divide the folded width {self.inner_width / factor:g}"
         if feedforward and self.feedforward % factor:
@@ -83,7 +94,7 @@ class CachedAttentionLayer(EncoderLayer):
 
     cache: Cache = Field(default="projected", description=CACHE_HELP)
     left_context: Literal["cached", "recomputed"] = Field(
-        default="cached", description="Left context tokens are kept from earlier chunks, or computed again with each."
+        default="cached", description="Left context tokens are cached, or computed again with each chunk."
     )
     positions: Positions = Field(default="none", description=POSITIONS_HELP)
     position_span: PositionSpan = Field(default="both_sides", description=SPAN_HELP)
@@ -92,8 +103,8 @@ class CachedAttentionLayer(EncoderLayer):
         if self.positions != "none" and streaming.memory_bank_tokens:
             yield Problem(
                 ("positions",),
-                f"a memory bank of {streaming.memory_bank_tokens} vectors and {self.positions} positions: a vector that"
-                " stands for a chunk has no position",
+                f"a memory bank of {streaming.memory_bank_tokens} vectors and {self.positions} positions: a memory"
+                " vector summarises a chunk and has no position",
                 allowed="none, or streaming.memory_bank_tokens: 0",
             )
 
@@ -107,12 +118,26 @@ class CachedAttentionLayer(EncoderLayer):
         for key, value in ignored:
             yield Problem(
                 (key,),
-                f"attention {self.attention.kind} has no use for {key}: {value}; what it costs is left out",
+                f"attention {self.attention.kind} does not use {key}: {value}; its cost is not counted",
                 severity="warning",
             )
 
-    def tokens(self, context: Context) -> tuple[float, float]:
-        """Rows that the layer computes per chunk, and keys that it takes from earlier chunks."""
-        if self.left_context == "recomputed":
-            return context.all_tokens + context.left_context_tokens, 0.0  # type: ignore[return-value]
-        return context.all_tokens, context.left_context_tokens  # type: ignore[return-value]
+    def block(self, context: Context, biases: Collection[Bias]) -> Block:
+        """Inputs of the layer's attention, with ``biases`` of its projections."""
+        cached = self.left_context == "cached"
+        return Block(
+            width=float(self.width),
+            heads=float(self.heads),
+            inner_width=self.inner_width,
+            tokens=context.all_tokens if cached else context.all_tokens + context.left_context_tokens,
+            chunk_tokens=context.chunk_tokens,
+            cached_tokens=context.left_context_tokens if cached else 0.0,
+            memory_tokens=context.memory_bank_tokens,
+            query_bias="query" in biases,
+            key_bias="key" in biases,
+            value_bias="value" in biases,
+            output_bias="output" in biases,
+            cache=self.cache,
+            positions=self.positions,
+            position_span=self.position_span,
+        )

@@ -19,7 +19,7 @@ UNPACK_MULTIPLY_ADDS = 3.0  # per sample: real spectrum from the half-length com
 
 
 def log_mel_work(window: float, fft: float, bands: float) -> tuple[float, float]:
-    """Multiply-adds of one frame, its ``bands`` logarithms apart, and entries of the fixed tables.
+    """Multiply-adds of one frame, except its ``bands`` logarithms, and entries of the fixed tables.
 
     ``window`` samples go through a real FFT of ``fft`` points.
     """
@@ -30,11 +30,11 @@ def log_mel_work(window: float, fft: float, bands: float) -> tuple[float, float]
 
 
 def fft_problems(fft: int | None, window: int) -> Iterable[Problem]:
-    """An FFT must hold its window."""
+    """Yield a problem if the FFT is shorter than the window."""
     if fft is not None and fft < window:
         yield Problem(
             ("samples_per_fft",),
-            f"an FFT of {fft} points does not hold the window of {window} samples",
+            f"an FFT of {fft} points is shorter than the window of {window} samples",
             allowed=f"at least {window}",
         )
 
@@ -48,7 +48,7 @@ class LogMel(Layer):
     kind: Literal["log_mel"] = Field(description="Log-mel features.")
     samples_per_window: Width = Field(description="Samples per analysis window.")
     samples_per_hop: Width = Field(description="Samples between frames.")
-    samples_per_fft: Width | None = Field(default=None, description="Points of the FFT; the window's if left out.")
+    samples_per_fft: Width | None = Field(default=None, description="Points of the FFT; the window's by default.")
     bands: Width = Field(description="Mel bands.")
 
     def problems(self) -> Iterable[Problem]:

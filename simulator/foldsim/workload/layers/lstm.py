@@ -1,4 +1,4 @@
-"""Unidirectional LSTM: input part as one product over all frames, recurrent part one frame after the other."""
+"""Unidirectional LSTM: input part as one product over all frames, recurrent part frame by frame."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ class Lstm(Layer):
     kind: Literal["lstm"] = Field(description="LSTM layer.")
     inputs: Width = Field(description="Input width.")
     width: Width = Field(description="Hidden width.")
-    layer_norm: bool = Field(
-        default=False, description="Layer norm on gates and on the cell; then there are no biases."
-    )
+    layer_norm: bool = Field(default=False, description="Layer norm on gates and on the cell, without biases.")
     rows: Rows = Field(default="one", description=ROWS_HELP)
 
     def widths(self) -> tuple[float | None, float | None]:
@@ -31,7 +29,7 @@ class Lstm(Layer):
     def lower(self, context: Context) -> Iterator[Op]:
         width, inputs = float(self.width), float(self.inputs)
         gates = GATES * width
-        # Frames of a chunk follow one another; hypotheses of a beam stand side by side.
+        # Frames of a chunk run in sequence; hypotheses of a beam are rows of one product.
         serial = context.per_chunk and self.rows != "one"
         steps = context.rows(self.rows) if serial else 1.0
         rows = 1.0 if serial else context.rows(self.rows)

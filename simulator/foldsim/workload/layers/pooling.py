@@ -16,15 +16,15 @@ class Pooling(Layer):
     """Pool the elements that one output covers, channel by channel."""
 
     kind: Literal["pooling"] = Field(description="Average or maximum of neighbouring rows and bands.")
-    function: Literal["average", "max"] = Field(default="average", description="What is taken.")
+    function: Literal["average", "max"] = Field(default="average", description="Average or maximum.")
     width: Width = Field(description="Channels.")
     covered: Width = Field(description="Rows (times bands) that one output covers.")
-    rows: Rows = Field(default="chunk_tokens", description=ROWS_HELP + " These are the rows that come out.")
+    rows: Rows = Field(default="chunk_tokens", description=ROWS_HELP + " Output rows.")
 
     def lower(self, context: Context) -> Iterator[Op]:
-        made = context.rows(self.rows) * self.width
-        seen = made * self.covered
+        pooled = context.rows(self.rows) * self.width
+        read = pooled * self.covered
         if self.function == "average":
-            yield Op(self.function, inputs=seen, outputs=made, multiply_add=seen + made, live=seen + made)
+            yield Op(self.function, inputs=read, outputs=pooled, multiply_add=read + pooled, live=read + pooled)
         else:
-            yield Op(self.function, inputs=seen, outputs=made, compare=seen, live=seen + made)
+            yield Op(self.function, inputs=read, outputs=pooled, compare=read, live=read + pooled)

@@ -21,7 +21,7 @@ class StatelessPredictor(Layer):
     kind: Literal["stateless_predictor"] = Field(description="Embedding of the last symbols, and a convolution.")
     entries: Width = Field(description="Rows of the embedding (vocabulary).")
     width: Width = Field(description="Width of the embedding.")
-    context_symbols: Annotated[int, Field(ge=1, le=100)] = Field(description="Symbols seen; also the kernel.")
+    context_symbols: Annotated[int, Field(ge=1, le=100)] = Field(description="Context in symbols; also the kernel.")
     groups: Width = Field(default=1, description="Groups of the convolution.")
     bias: bool = Field(default=False, description="The convolution has a bias.")
     activation: Activation = Field(default="relu", description="Activation after the convolution.")

@@ -11,13 +11,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from foldsim.workload.attention import Block
-from foldsim.workload.layers.encoder import CachedAttentionLayer
+from foldsim.workload.layers.encoder import ALL_BIASES, Bias, CachedAttentionLayer
 from foldsim.workload.ops import Context, Op
 from foldsim.workload.parts import FeedForward, norm, residual
-
-Bias = Literal["query", "key", "value", "output"]
-ALL_BIASES: tuple[Bias, ...] = ("query", "key", "value", "output")
 
 
 class TransformerLayer(CachedAttentionLayer):
@@ -27,31 +23,14 @@ class TransformerLayer(CachedAttentionLayer):
     biases: list[Bias] = Field(default=list(ALL_BIASES), description="Attention projections that have a bias.")
     feedforward_bias: bool = Field(default=True, description="The feedforward linears have biases.")
     gated: bool = Field(default=False, description="Gated feedforward (GLU): the first linear is twice as wide.")
-    norm_bias: bool = Field(default=True, description="Norms have a shift besides the scale.")
+    norm_bias: bool = Field(default=True, description="Norms have a shift in addition to the scale.")
 
     def lower(self, context: Context) -> Iterator[Op]:
         d = float(self.width)
-        tokens, cached = self.tokens(context)
+        block = self.block(context, self.biases)
+        tokens = block.tokens
         yield norm("norm_attention", tokens, d, self.norm_bias)
-        yield from self.attention.lower(
-            Block(
-                width=d,
-                heads=float(self.heads),
-                inner_width=self.inner_width,
-                tokens=tokens,
-                chunk_tokens=context.chunk_tokens,
-                cached_tokens=cached,
-                memory_tokens=context.memory_bank_tokens,
-                query_bias="query" in self.biases,
-                key_bias="key" in self.biases,
-                value_bias="value" in self.biases,
-                output_bias="output" in self.biases,
-                cache=self.cache,
-                positions=self.positions,
-                position_span=self.position_span,
-            ),
-            context,
-        )
+        yield from self.attention.lower(block, context)
         yield residual("residual_attention", tokens, d)
         yield norm("norm_feedforward", tokens, d, self.norm_bias)
         yield from FeedForward(d, float(self.feedforward), self.activation, self.feedforward_bias, self.gated).lower(

@@ -1,19 +1,18 @@
-"""The Zipformer layer, and what joins its stacks of different rates.
+"""The Zipformer layer, and the layers that connect its stacks of different rates.
 
-Yao et al., arXiv 2310.11230, as the streaming forward pass of icefall's ``egs/librispeech/ASR/zipformer`` runs it.
-One set of attention weights is computed per layer and used three times: by a gated ("non-linear") attention that takes
-the first head alone, and by two value paths. Two convolution modules, each a causal convolution with a cache and one
-within the chunk; three feedforward networks of 3/4, 1 and 5/4 of the hidden width. A slower stack averages tokens
-before it, and is spread over them again behind it.
+Yao et al., arXiv 2310.11230, as in the streaming forward pass of icefall's ``egs/librispeech/ASR/zipformer``.
+One set of attention weights is computed per layer and used three times: by a gated ("non-linear") attention of
+the first head only, and by two value paths. Two convolution modules, each a causal convolution with a cache and one
+within the chunk; three feedforward networks of 3/4, 1 and 5/4 of the hidden width. Tokens are averaged before
+a slower stack and repeated after it.
 
-Folding (arXiv 2309.07988) is ours, from its definition: every projection of the three attention parts works on N
-sub-tokens of width D/N, each with its own relative position; convolutions, norms and bypasses stay as they are.
+Folding (arXiv 2309.07988) is our application of its definition: every projection of the three attention parts has N
+sub-tokens of width D/N, each with its own relative position; convolutions, norms and bypasses are not folded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -42,9 +41,11 @@ class ZipformerLayer(Layer):
     kind: Literal["zipformer"] = Field(description="Zipformer layer (version 2, streaming).")
     width: Width = Field(description="Token width D.")
     heads: Width = Field(description="Attention heads H.")
-    feedforward: Width = Field(description="Hidden width F of the second feedforward network; 3/4 and 5/4 the others.")
+    feedforward: Width = Field(
+        description="Hidden width F of the second feedforward network; 3/4 and 5/4 of it in the others."
+    )
     kernel_tokens: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        description="Width of the convolution within the chunk; the causal one has half of it, rounded up."
+        description="Width of the convolution within the chunk; half of it, rounded up, for the causal one."
     )
     query_width: Width = Field(default=32, description="Width of a query and a key, per head.")
     value_width: Width = Field(default=12, description="Width of a value, per head.")
@@ -74,7 +75,7 @@ class ZipformerLayer(Layer):
         if self.kernel_tokens % 2 == 0:
             yield Problem(
                 ("kernel_tokens",),
-                f"a kernel of {self.kernel_tokens} tokens has no middle",
+                f"a kernel of {self.kernel_tokens} tokens has no centre",
                 allowed="an odd number",
                 suggestion=str(self.kernel_tokens + 1),
             )
@@ -83,7 +84,7 @@ class ZipformerLayer(Layer):
         if streaming.left_context_tokens < self.downsampling:
             yield Problem(
                 ("downsampling",),
-                f"a Zipformer layer once per {self.downsampling} tokens keeps nothing of a left context of"
+                f"a Zipformer layer once per {self.downsampling} tokens caches none of the left context of"
                 f" {streaming.left_context_tokens} tokens",
                 allowed=f"streaming.left_context_tokens of {self.downsampling}, {2 * self.downsampling} ...",
             )
@@ -91,7 +92,7 @@ class ZipformerLayer(Layer):
             if getattr(streaming, key):
                 yield Problem(
                     ("kind",),
-                    f"a Zipformer layer sees its chunk and left context only; streaming.{key} is"
+                    f"a Zipformer layer attends to its chunk and left context only; streaming.{key} is"
                     f" {getattr(streaming, key)}",
                     allowed=f"streaming.{key}: 0",
                 )
@@ -100,7 +101,7 @@ class ZipformerLayer(Layer):
         if self.width % factor or self.gated_width % factor:
             yield f"N = {factor} does not divide the width {self.width} and its three quarters"
         if keep_head_dim and self.heads % factor:
-            yield f"N = {factor} does not divide the {self.heads} heads, whose dimension is to be kept"
+            yield f"N = {factor} does not divide the {self.heads} heads, whose dimension is kept"
         head = (self.query_width, self.value_width, self.position_query_width)
         if not keep_head_dim and any(width % factor for width in head):
             yield f"N = {factor} does not divide the widths of a head, {head[0]}, {head[1]} and {head[2]}"
@@ -113,17 +114,17 @@ class ZipformerLayer(Layer):
     def lower(self, context: Context) -> Iterator[Op]:
         d, tokens = float(self.width), context.chunk_tokens
         x = tokens * d
-        # A downsampled stack keeps its input, at the full rate, for the bypass around it.
+        # The input of a downsampled stack, at the full rate, is alive for the bypass around it.
         outer = x * self.downsampling if self.downsampling > 1 else 0.0
         for op in self._ops(context, d, tokens, x):
-            yield replace(op, live=op.live + outer)
+            yield op.changed(live=op.live + outer)
 
     def _ops(self, context: Context, d: float, tokens: Number, x: Number) -> Iterator[Op]:
         hidden = [float(width) for width in self.feedforward_widths]
         factor = np.asarray(context.fold_factor, dtype=np.float64)
         heads = self.heads / factor if context.fold_keeps_head_dim else 1.0 * self.heads
         keys = factor * (tokens + context.left_context_tokens)
-        scores = heads * factor * tokens * keys  # attention weights, alive up to their last use
+        scores = heads * factor * tokens * keys  # attention weights, alive until their last use
         yield from self._weights(context, x, heads, keys)
         yield from self._feedforward("first", hidden[0], context, scores)
         yield _residual("first_feedforward", x, scores)
@@ -163,12 +164,12 @@ class ZipformerLayer(Layer):
             tensor_class="attention",
         )
         held = x + rows * made
-        span = keys + rows - 1.0  # positions between the oldest key and the newest query, and back within the chunk
+        span = keys + rows - 1.0  # positions between the oldest key and the newest query, and within the chunk
         table, kept = span * heads * position, self.positions == "relative_kept"
         if kept:
             yield Op(
                 "position_table",
-                table=self.position_width * heads * position,  # still a parameter of the model, though never run
+                table=self.position_width * heads * position,  # a parameter of the model that is never used
                 state=table,
                 live=held,
                 tensor_class="attention",
@@ -232,7 +233,7 @@ class ZipformerLayer(Layer):
     def _values(
         self, which: str, context: Context, x: Number, heads: Number, keys: Number, scores: Number
     ) -> Iterator[Op]:
-        """Project values, mix them over time with the shared weights, project back."""
+        """Project values, mix them over time with the shared attention weights, project back."""
         factor = np.asarray(context.fold_factor, dtype=np.float64)
         rows, old = factor * context.chunk_tokens, factor * context.left_context_tokens
         value = self.value_width / (1.0 if context.fold_keeps_head_dim else factor)
@@ -265,7 +266,7 @@ class ZipformerLayer(Layer):
     def _feedforward(self, which: str, hidden: float, context: Context, held: Number = 0.0) -> Iterator[Op]:
         network = FeedForward(float(self.width), hidden, "swoosh", name=f"{which}_feedforward")
         for op in network.lower(context.chunk_tokens, context):
-            yield replace(op, live=op.live + held)
+            yield op.changed(live=op.live + held)
 
     def _convolution(self, which: str, tokens: Number, held: Number = 0.0) -> Iterator[Op]:
         """Pointwise linear and gate; a causal convolution over cache and chunk and one within the chunk; linear."""
@@ -302,7 +303,7 @@ class ZipformerLayer(Layer):
         yield Op(
             f"convolution_{which}_chunk",
             matrix=Matrix(tokens, k, 1.0, batch=d, first_unique_ratio=1.0 / k, channelwise=True),
-            biases=d + 2.0 * d * k,  # and the scales towards both edges of the chunk
+            biases=d + 2.0 * d * k,  # and the scales of both edges of the chunk
             multiply_add=(2.0 + CHUNK_SCALE_MULTIPLY_ADDS) * x,  # bias, scale, sum with the causal one
             live=held + 3.0 * x,
             tensor_class="convolution",
@@ -319,14 +320,14 @@ class ZipformerLayer(Layer):
 
 
 class TokenAverage(Layer):
-    """One token out of ``downsampling``: their mean with learned weights, the same for all channels."""
+    """Mean of ``downsampling`` tokens with learned weights, the same for all channels."""
 
     kind: Literal["token_average"] = Field(description="Weighted mean of downsampling tokens (Zipformer).")
     width: Width = Field(description="Token width.")
 
     def problems(self) -> Iterable[Problem]:
         if self.downsampling == 1:
-            yield Problem(("downsampling",), "the mean of one token is that token", allowed="2 or more")
+            yield Problem(("downsampling",), "downsampling 1 averages nothing", allowed="2 or more")
 
     def lower(self, context: Context) -> Iterator[Op]:
         made = context.chunk_tokens * self.width
@@ -337,7 +338,7 @@ class TokenAverage(Layer):
 
 
 class TokenRepeat(Layer):
-    """Tokens of a slower stack repeated to the full rate, and joined with the input of the stack."""
+    """Tokens of a slower stack repeated to the full rate, and combined with the input of the stack."""
 
     kind: Literal["token_repeat"] = Field(
         description="Tokens of a slower stack repeated, and the bypass around the stack (Zipformer)."
@@ -368,7 +369,7 @@ def _bias_norm(name: str, rows: Number, width: float, held: Number = 0.0) -> Op:
 
 
 def _residual(name: str, x: Number, held: Number = 0.0) -> Op:
-    """Add a part's output; the layer's input stays for the bypasses."""
+    """Add a part's output; the layer's input stays alive for the bypasses."""
     return Op(f"residual_{name}", inputs=2.0 * x, outputs=x, multiply_add=x, live=3.0 * x + held)
 
 
