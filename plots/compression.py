@@ -1,4 +1,4 @@
-"""Draw the figure of docs/compression.md: what each weight transformation saves, chunk by chunk, from foldsim itself.
+"""Draw the figure of docs/compression.md: power saved by weight transformations, by chunk size, computed by foldsim.
 
 python plots/compression.py            write plots/gallery/compression/saving.png and hashes.json
 python plots/compression.py --check    write nothing; exit 1 if the figure shows old data
@@ -76,7 +76,7 @@ def draw() -> Figure:
 
 
 def hashes() -> dict[str, str]:
-    """Hash of what the figure shows, to five digits."""
+    """Hash of the data of the figure, to five digits."""
     lines = [
         f"{profile},{label}," + ",".join(f"{v:.5g}" for v in values)
         for profile, shown in savings().items()

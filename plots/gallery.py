@@ -1,4 +1,4 @@
-"""Make the gallery: plots/gallery/*.png, plots/gallery/hashes.json and plots/README.md, from the shipped data.
+"""Create the gallery: plots/gallery/*.png, plots/gallery/hashes.json and plots/README.md, from the shipped data.
 
 python plots/gallery.py            write everything
 python plots/gallery.py --readme   write the page only
@@ -28,7 +28,7 @@ Values = tuple[float | str, ...]
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure of the gallery and the rows it comes from."""
+    """One figure of the gallery and the rows it shows."""
 
     kind: str
     fold: tuple[int, ...] = (1, 2)
@@ -38,7 +38,7 @@ class Picture:
 
     @property
     def command(self) -> str:
-        """The command that makes its rows."""
+        """The command that creates its rows."""
         if self.by == "validation":
             return "foldsim validate --group folding-paper -o results.csv"
         if self.by == "tipping":
@@ -107,9 +107,9 @@ def _rows(picture: Picture) -> Results:
 
 
 def points_hash(points: Results) -> str:
-    """Hash of plotted points: numbers to five digits, so that the last bits of a platform do not count.
+    """Hash of plotted points with numbers to five digits, to be independent of rounding on a platform.
 
-    Pictures themselves are not compared: fonts and matplotlib's version move their pixels.
+    Images are not compared, because pixels depend on fonts and the version of matplotlib.
     """
     lines = [",".join(points.columns)]
     lines += [",".join(f"{v:.5g}" if isinstance(v, float) else str(v) for v in row) for row in points.rows()]
@@ -117,7 +117,7 @@ def points_hash(points: Results) -> str:
 
 
 def hashes() -> dict[str, str]:
-    """Hash of the plotted points of every picture, by kind; drawn, but not laid out, which takes longer."""
+    """Hash of the plotted points of every picture, by kind; drawn without layout, which is slower."""
     with styled():
         figures = {picture.kind: plotting.KINDS[picture.kind].draw(rows_of(picture)) for picture in PICTURES}
     return {kind: points_hash(plotting.plotted_points(figure)) for kind, figure in figures.items()}
@@ -125,9 +125,9 @@ def hashes() -> dict[str, str]:
 
 def changed() -> list[str]:
     """Kinds whose plotted data differs from the committed gallery's."""
-    known = json.loads((HERE / FOLDER / "hashes.json").read_text(encoding="utf-8"))
+    committed = json.loads((HERE / FOLDER / "hashes.json").read_text(encoding="utf-8"))
     now = hashes()
-    return sorted(kind for kind in known | now if known.get(kind) != now.get(kind))
+    return sorted(kind for kind in committed | now if committed.get(kind) != now.get(kind))
 
 
 def readme() -> str:
@@ -138,13 +138,13 @@ def readme() -> str:
         "<!-- Written by plots/gallery.py: edit that, or the kinds in simulator/foldsim/plotting/kinds.py. -->",
         "",
         f"Every kind of figure, drawn for `{WORKLOAD}` on shipped profiles over chunks of 40 to 1280 ms, baseline "
-        "and folded. `make gallery` makes this page and its pictures again.",
+        "and folded. `make gallery` regenerates this page and its pictures.",
         "",
         "```sh",
         "foldsim plot results.csv -k power-vs-chunk -o power.svg                   # .png, .svg or .pdf",
         "foldsim plot results.csv -k power-vs-chunk -o power.pdf --style print     # greys, one column of 3.5 in",
         "foldsim plot results.csv -k power-vs-chunk --data points.csv              # the plotted points",
-        "foldsim plot results.csv -o figures                                       # every kind that the rows allow",
+        "foldsim plot results.csv -o figures                                       # every kind possible with the rows",
         "```",
         "",
         "```python",
@@ -155,8 +155,8 @@ def readme() -> str:
         "points = plotting.plotted_points(figure)",
         "```",
         "",
-        "Rows made with `--by op` are enough for every kind that needs whole designs, components or ops: kinds that "
-        "show whole designs add them up. Where rows lack something, the message holds the command that makes it.",
+        "Rows made with `--by op` are sufficient for every kind that needs whole designs, components or ops: kinds of "
+        "whole designs sum them. If rows are not sufficient, the message contains the command that creates them.",
         "",
         "| kind | answers | needs |",
         "|---|---|---|",
@@ -186,7 +186,7 @@ def readme() -> str:
 
 
 def write_pictures(folder: Path) -> None:
-    """Draw and save every picture, and the hashes of what they show."""
+    """Draw and save every picture, and the hashes of their data."""
     folder.mkdir(exist_ok=True)
     found: dict[str, str] = {}
     for picture in PICTURES:

@@ -1,10 +1,10 @@
-"""Draw the figures of docs/variants: each attention variant against softmax attention, from foldsim itself.
+"""Draw the figures of docs/variants: each attention variant against softmax attention, computed by foldsim.
 
 python plots/variants.py            write plots/gallery/variants/*.png and hashes.json
 python plots/variants.py --check    write nothing; exit 1 and name the figures whose data has changed
 
-Every figure shows the ratio of the variant to softmax attention in the same recogniser on the same chip: below 1 the
-variant wins. Lines cross 1 at the tipping points.
+Every figure shows the ratio of the variant to softmax attention in the same recogniser on the same chip; the variant
+is better below 1, and lines cross 1 at the tipping points.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ METRICS = {
     "busy_ms_per_chunk": "busy time",
     "memory_bytes": "memory",
 }
-MOST_LINEAR_RATIO = 5.0  # beyond that the axis is logarithmic
+MOST_LINEAR_RATIO = 5.0  # above it the axis is logarithmic
 CORES = (1, 2, 3, 4, 5, 6, 7, 8)
 LEAN_LEFT_TOKENS = 2044  # and a chunk of 4 tokens: 2,048 keys
 Axis = Literal["left", "window", "cores"]
@@ -121,11 +121,11 @@ COMPARISONS = (
     ),
     Comparison(
         "lean",
-        "Tiles of 64 keys dealt to cores",
+        "Tiles of 64 keys assigned to cores",
         lambda w: w.with_attention("softmax", partition="lean", tile_keys=64),
         over="cores",
         against=lambda w: w.with_attention("softmax", partition="heads"),
-        against_name="whole heads dealt to cores",
+        against_name="whole heads assigned to cores",
         metrics=("busy_ms_per_chunk", "energy_per_chunk_uj"),
     ),
     Comparison(
@@ -164,12 +164,12 @@ def panels(comparison: Comparison) -> list[tuple[str, np.ndarray, Lines]]:
     pair = comparison.against(base), comparison.variant(base)
     over = comparison.over
     x = np.array({"left": LEFT_TOKENS, "window": WINDOW_S, "cores": CORES}[over], dtype=float)
-    made = []
+    found = []
     for chunk in {"left": CHUNKS_MS, "window": (0.0,), "cores": (160.0,)}[over]:
         plain, other = (_columns(w, over, chunk) for w in pair)
         title = f"{base.name}, " + ("whole windows" if over == "window" else f"chunks of {chunk:g} ms")
-        made.append((title, x, {name: other[name] / plain[name] for name in comparison.metrics}))
-    return made
+        found.append((title, x, {name: other[name] / plain[name] for name in comparison.metrics}))
+    return found
 
 
 def draw(comparison: Comparison) -> Figure:
@@ -214,15 +214,15 @@ def data_hash(comparison: Comparison) -> str:
 
 
 def hashes() -> dict[str, str]:
-    """Hash of what each figure shows, by name."""
+    """Hash of the data of each figure, by name."""
     return {comparison.name: data_hash(comparison) for comparison in COMPARISONS}
 
 
 def changed() -> list[str]:
     """Figures whose data differs from the committed ones."""
-    known = json.loads((FOLDER / "hashes.json").read_text(encoding="utf-8"))
+    committed = json.loads((FOLDER / "hashes.json").read_text(encoding="utf-8"))
     now = hashes()
-    return sorted(name for name in known | now if known.get(name) != now.get(name))
+    return sorted(name for name in committed | now if committed.get(name) != now.get(name))
 
 
 def main(arguments: list[str]) -> int:

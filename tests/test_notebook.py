@@ -1,4 +1,4 @@
-"""What workloads, profiles and simulations show of themselves in a notebook."""
+"""HTML and one-line texts of workloads, profiles and simulations."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def test_a_profile_shows_its_numbers_with_ranges(load_profile):
     level = next(lv for lv in load_profile("phone-npu").spec.memory_levels if lv.name == "dram")
     energy = level.read_pj_per_byte
     assert f"{energy.value:g} ({energy.low:g} to {energy.high:g})" in cells(page)
+    assert any("int8 13,107," in cell for cell in cells(page))  # 4 arrays x 4096 int8 MAC/cycle x 0.8 GHz
+    assert "dram (lpddr5x)" in cells(load_profile("dimensity-9300-npu")._repr_html_())
     assert repr(load_profile("phone-npu")) == "<Profile phone-npu: phone, grade C>"
 
 

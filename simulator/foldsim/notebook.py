@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 HZ_PER_MHZ = BYTES_PER_MB = 1.0e6
+MACS_PER_GMAC = 1.0e9
 MOST_OPS = 8  # listed, largest energy first
 # Colours follow the notebook's theme: text as it is, borders and bars with transparency.
 _STYLE = (
-    "<style>.foldsim{font:13px/1.45 sans-serif}.foldsim table{border-collapse:collapse;margin:.4em 0 .9em}"
+    "<style>.foldsim{font:13px/1.45 sans-serif}"
+    ".foldsim table{border-collapse:collapse;font-size:inherit;color:inherit;margin:.4em 0 .9em}"
     ".foldsim th,.foldsim td{padding:.15em .7em;text-align:right;border-bottom:1px solid rgba(128,128,128,.3)}"
     ".foldsim th:first-child,.foldsim td:first-child{text-align:left}.foldsim .bar{display:inline-block;height:.7em;"
-    "background:rgba(47,109,179,.65)}.foldsim p{margin:.3em 0}.foldsim .dim{opacity:.7}</style>"
+    "background:rgba(70,140,215,.8)}.foldsim p{margin:.3em 0}.foldsim .dim{opacity:.7}</style>"
 )
 
 
@@ -46,8 +48,8 @@ def profile_html(profile: Any) -> str:
     units = [
         [
             u.name,
-            ", ".join(u.precisions),
-            f"{u.clock_hz.value / 1e6:,.0f}",
+            ", ".join(f"{name} {_number(_peak_gmacs(u, rate))}" for name, rate in u.precisions.items()),
+            _mhz(u.clock_hz),
             f"{u.cores_count.value:g}",
             ", ".join(u.runs),
         ]
@@ -56,10 +58,11 @@ def profile_html(profile: Any) -> str:
     levels = [
         [
             level.name,
-            level.kind,
+            f"{level.kind} ({level.dram.type})" if level.dram else level.kind,
             f"{level.capacity_bytes.value:,.0f}",
             _ranged(level.bandwidth_gb_per_s),
             _ranged(level.read_pj_per_byte),
+            _ranged(level.write_pj_per_byte),
         ]
         for level in spec.memory_levels
     ]
@@ -68,8 +71,8 @@ def profile_html(profile: Any) -> str:
         spec.name,
         f"{spec.title} ({spec.device_class}, grade {spec.grade})",
         [
-            _table(["unit", "formats", "MHz", "cores", "runs"], units),
-            _table(["memory level", "kind", "bytes", "GB/s", "pJ per byte read"], levels),
+            _table(["unit", "peak GMAC/s by format", "MHz", "cores", "runs"], units),
+            _table(["memory level", "kind", "bytes", "GB/s", "pJ per byte read", "written"], levels),
             _table(["operating point", "MHz", "static mW"], points),
             _text(f"policy {spec.policy}; in brackets: range"),
         ],
@@ -131,6 +134,11 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
+def _peak_gmacs(unit: Any, rate: Any) -> float:
+    peak: float = rate.macs_per_cycle.value * unit.cores_count.value * unit.clock_hz.value / MACS_PER_GMAC
+    return peak
+
+
 def _mhz(quantity: Any) -> str:
     return f"{quantity.value / HZ_PER_MHZ:,.0f}"
 
@@ -139,8 +147,8 @@ def _ranged(quantity: Any) -> str:
     if quantity is None:
         return "-"
     if quantity.low == quantity.high:
-        return f"{quantity.value:g}"
-    return f"{quantity.value:g} ({quantity.low:g} to {quantity.high:g})"
+        return f"{quantity.value:.4g}"
+    return f"{quantity.value:.4g} ({quantity.low:.4g} to {quantity.high:.4g})"
 
 
 def _page(name: str, title: str, parts: Sequence[str]) -> str:
