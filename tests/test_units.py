@@ -210,6 +210,7 @@ CONVERSIONS = {
     "US_PER_S": ("second", "microsecond"),
     "HZ_PER_MHZ": ("megahertz", "hertz"),
     "BYTES_PER_GB": ("gigabyte", "byte"),
+    "BYTES_PER_KB": ("kilobyte", "byte"),
     "BYTES_PER_MB": ("megabyte", "byte"),
     "BYTES_PER_KIB": ("kibibyte", "byte"),
     "BYTES_PER_MIB": ("mebibyte", "byte"),
