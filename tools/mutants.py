@@ -42,7 +42,10 @@ EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
 
 LAYER_TESTS = tuple(
     f"workload/test_{name}.py"
-    for name in ("layers", "attention_vectors", "vector_work", "emformer_counts", "rates", "conformer", "zipformer")
+    for name in (
+        *("softmax_attention", "layers", "attention_vectors", "vector_work"),
+        *("emformer_counts", "rates", "conformer", "zipformer"),
+    )
 )
 # Modules below simulator/foldsim and the tests that must detect a change in them, in the order they run, after the test
 # file of the module's own name in the folder of the first.
@@ -50,8 +53,18 @@ TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("model/*.py", ("model", "test_units.py", "hardware/test_power_law.py")),
     ("workload/attention/*.py", LAYER_TESTS),
     ("workload/layers/*.py", LAYER_TESTS),
-    ("hardware/memory/*.py", ("hardware/test_dram.py",)),
-    ("sweeps/*.py", ("sweeps/test_space.py", "sweeps/test_results.py", "sweeps/test_sums.py", "sweeps", "designs")),
+    ("hardware/memory/*.py", ("hardware/test_dram.py", "hardware/test_dram_levels.py")),
+    (
+        "sweeps/*.py",
+        (
+            "sweeps/test_engine.py",
+            "sweeps/test_space.py",
+            "sweeps/test_results.py",
+            "sweeps/test_sums.py",
+            "sweeps",
+            "designs",
+        ),
+    ),
 )
 TIMEOUT_RATIO, TIMEOUT_S = 3.0, 10.0  # of the unchanged tests, and on top
 ADDRESS_SPACE_BYTES = 16 * 1024**3

@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from foldsim.errors import nearest
+
 Kind = Literal["hw_profiles", "workloads", "validation"]
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -117,11 +119,9 @@ def resolve(kind: Kind, name_or_path: str | os.PathLike[str]) -> Path:
 
 def _closest(name: str, known: list[str]) -> str | None:
     """The known name most like `name`, or None; upper and lower case, `-` and `_` are alike."""
-    from difflib import get_close_matches
-
     plain = {_plain(candidate): candidate for candidate in known}
-    found = get_close_matches(_plain(name), list(plain), n=1)
-    return plain[found[0]] if found else None
+    found = nearest(_plain(name), plain)
+    return None if found is None else plain[found]
 
 
 def _plain(name: str) -> str:

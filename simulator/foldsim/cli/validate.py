@@ -13,6 +13,7 @@ from foldsim.cli.guard import FINDINGS, say
 from foldsim.cli.progress import track
 from foldsim.cli.tables import number, paragraph, percent, shorten, table, yes_no
 from foldsim.data import UnknownNameError
+from foldsim.errors import nearest
 from foldsim.evidence.model_error import coverage, model_errors
 from foldsim.evidence.validation import (
     FOLDING_PAPER,
@@ -39,7 +40,7 @@ def run_validate(groups: Sequence[str], strict: bool, output: Path | None) -> No
     chosen = list(dict.fromkeys(groups)) or all_groups()
     for name in chosen:
         if name not in all_groups() and not name.endswith((".yaml", ".yml")):
-            raise UnknownNameError("validation", name, all_groups(), _close(name))
+            raise UnknownNameError("validation", name, all_groups(), nearest(name, all_groups()))
     rows = {name: group_rows(name) for name in track(chosen, "validating groups")}
     flat = [row for part in rows.values() for row in part]
     if output is not None:
@@ -72,13 +73,6 @@ def model_error_words(rows: Sequence[Row]) -> str:
         f"With the error of the model, estimated on other chips, {inside} ({percent(inside / count)}) do. It is a"
         f" factor by kind of software, in quadrature with the band: {', '.join(told)}."
     )
-
-
-def _close(name: str) -> str | None:
-    import difflib
-
-    found = difflib.get_close_matches(name, all_groups(), n=1)
-    return found[0] if found else None
 
 
 def report(name: str, rows: Sequence[Row]) -> str:

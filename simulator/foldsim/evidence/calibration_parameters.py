@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from foldsim.errors import UserError
+from foldsim.errors import UserError, nearest
 from foldsim.hardware.coefficients import SPEEDS
 from foldsim.hardware.numbers import numbers_by_name
 from foldsim.hardware.profile import Profile
@@ -127,8 +126,8 @@ def _parameter(profile: Profile, numbers: Mapping[str, Quantity], name: str) -> 
     path = _path(profile, name)
     if path not in numbers:
         known = [*OF_LEVEL, *OF_UNIT, *parameter_names(profile), *(n for n in numbers if _may_be_fitted(n))]
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = nearest(name, known)
+        hint = f"; did you mean {near!r}?" if near else ""
         allowed = ", ".join(parameter_names(profile))
         raise CalibrationError(f"--fit {name}: no such parameter{hint} (allowed: {allowed}, or a number by its name)")
     if not _may_be_fitted(path):

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import copy
-import re
 from typing import Any, Final
 
-from foldsim.errors import UserError
 from foldsim.hardware.guide import advice
 from foldsim.hardware.profile import Profile, from_document
 from foldsim.hardware.spec import ProfileSpec
 from foldsim.schema import Document, parse_yaml
-from foldsim.schema.annotated import annotated_yaml
 from foldsim.schema.layering import EXTENDS, REMOVES, LayeredDocument
+from foldsim.schema.skeleton import skeleton
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 LEFT_OUT: Final = (EXTENDS, REMOVES, "calibration")
 GRADE: Final = "D"
 """Of numbers that are another chip's."""
@@ -61,19 +58,13 @@ def new_profile(name: str, preset: Profile, schema: str, called: str | None = No
     UserError
         If the name is none, with one that is.
     """
-    if not _NAME.fullmatch(name):
-        able = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
-        hint = f"; such as {able}" if able else ""
-        raise UserError(f"{name!r} cannot name a profile: small letters, digits, dots and hyphens{hint}")
     data = {key: value for key, value in written(preset.document).items() if key not in LEFT_OUT}
     data |= {
-        "name": name,
-        "title": f"{name}, started from {preset.name}",
         "summary": f"Started from {preset.name}. Say here what is measured, what is derived, what is assumed.",
         "grade": GRADE,
     }
     head = _HEADER.format(name=name, preset=called or preset.name, schema=schema)
-    text = head + annotated_yaml(ProfileSpec, data, HINTS, short_items=False)
+    text = head + skeleton("profile", name, preset.name, data, ProfileSpec, HINTS, short_items=False)
     from_document(parse_yaml(text, f"{name}.yaml"))
     return text
 

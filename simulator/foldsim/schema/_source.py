@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 import os
 import re
 from bisect import bisect_right
 from collections.abc import Callable
 from itertools import islice
 
+from foldsim.errors import nearest
 from foldsim.schema.findings import Finding, InputError, excerpt
 
 # What YAML allows, less the line separators U+0085, U+2028 and U+2029, which YAML 1.1 counts as line breaks and editors
@@ -129,5 +129,5 @@ def _close_file(name: str) -> str | None:
             siblings = [entry.name for entry in islice(entries, _MAX_SIBLINGS)]
     except (OSError, ValueError):
         return None
-    close = difflib.get_close_matches(base, siblings, n=1, cutoff=0.7)
-    return os.path.join(folder, close[0]) if close else None
+    close = nearest(base, siblings, cutoff=0.7)
+    return os.path.join(folder, close) if close else None

@@ -6,7 +6,6 @@ Everything else converts through the named constants of `foldsim.units`.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
+from foldsim.errors import nearest
 from foldsim.schema._scalars import yaml_float
 from foldsim.units import UNIT_SUFFIXES
 
@@ -151,7 +151,7 @@ def find_unit_mistake(key: str, value: Any, known: Iterable[str]) -> UnitMistake
     fits = [(name, wanted) for name, its_stem, wanted in pairs if its_stem == stem and (unit or wanted) and name != key]
     if not fits and unit is not None:  # a slip in the stem as well
         united = {its_stem: (name, wanted) for name, its_stem, wanted in pairs if wanted and wanted != unit}
-        fits = [united[close] for close in difflib.get_close_matches(stem, list(united), n=1, cutoff=0.85)]
+        fits = [united[close]] if (close := nearest(stem, united, cutoff=0.85)) else []
     if not fits:
         return None
     fits.sort(key=lambda fit: (unit is None or fit[1] is None or fit[1].dimension != unit.dimension, fit[0]))

@@ -7,11 +7,11 @@ the other half of another. `removes:` lists paths that are taken away before any
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from foldsim.errors import nearest
 from foldsim.schema.findings import Finding, Path, Problem
 from foldsim.schema.reader import Document
 from foldsim.schema.validation import locate
@@ -317,5 +317,4 @@ def _all_named(items: Any) -> bool:
 
 
 def _close(name: str, known: Sequence[str]) -> str | None:
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return found[0] if found else None
+    return nearest(name, known, cutoff=0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, TypeVar
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from foldsim.errors import nearest
 from foldsim.schema.findings import Finding, InputError, Problem, position_order
 from foldsim.schema.reader import Document
 from foldsim.schema.validation import collect_findings, locate
@@ -168,10 +168,8 @@ def dangling_sources(data: Any) -> Iterator[Problem]:
             pending += [((*path, key), item) for key, item in node.items()]
             source = node.get("source")
             if "value" in node and isinstance(source, str) and source not in known:
-                close = difflib.get_close_matches(source, names, n=1)
-                yield Problem(
-                    (*path, "source"), f"no source called {source!r}", ", ".join(names), close[0] if close else None
-                )
+                message = f"source {source!r} not found"
+                yield Problem((*path, "source"), message, ", ".join(names), nearest(source, names))
 
 
 def collect_sourced_findings(

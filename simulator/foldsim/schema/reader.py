@@ -6,7 +6,6 @@ anything is built, gives exact positions, and lets reading go on after an error 
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 import yaml
 
+from foldsim.errors import nearest
 from foldsim.schema._positions import KeyPositions, Place, Position, ValuePositions
 from foldsim.schema._scalars import Refusal, refuse_key, resolve_plain
 from foldsim.schema._source import check_characters, check_directives, file_name, read_text, split_lines, too_large
@@ -240,11 +240,11 @@ class _Builder:
         value: Any = None
         node: Place | Position = at
         if anchor is None:
-            close = difflib.get_close_matches(name, list(self.anchors)[:MAX_FINDINGS], n=1)
+            close = nearest(name, list(self.anchors)[:MAX_FINDINGS])
             self._report(
                 at,
                 f"the alias `*{name}` has no anchor `&{name}` before it; quote it if text is meant",
-                f"*{close[0]}" if close else None,
+                f"*{close}" if close else None,
             )
         elif anchor.node is None:
             line, column = anchor.position

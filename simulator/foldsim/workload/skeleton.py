@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import get_args
 
-from foldsim.errors import UserError
 from foldsim.schema import parse_yaml
-from foldsim.schema.annotated import annotated_yaml
+from foldsim.schema.skeleton import skeleton
 from foldsim.workload.attention import ATTENTION_KINDS
 from foldsim.workload.spec import WorkloadSpec
 from foldsim.workload.workload import Workload, from_document
 
 ATTENTIONS = [get_args(kind.model_fields["kind"].annotation)[0] for kind in ATTENTION_KINDS]
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 # Where a person finds a value: names of the same thing in code and configurations of real recognisers.
 _WHERE: dict[tuple[str, str], str] = {
@@ -81,14 +78,9 @@ def new_workload(name: str, preset: Workload) -> str:
     UserError
         If the name is none, with one that is.
     """
-    if not _NAME.fullmatch(name):
-        able = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
-        hint = f"; such as {able}" if able else ""
-        raise UserError(f"{name!r} cannot name a workload: small letters, digits, dots and hyphens{hint}")
     data = {k: v for k, v in preset.document.data.items() if k not in ("published_params_count", "unused_params_count")}
-    data["name"] = name
-    data["title"] = f"{name}, started from {preset.name}"
     data["summary"] = f"Started from {preset.name}; say here where the model comes from and what is assumed."
-    text = _HEADER.format(name=name, preset=preset.name) + annotated_yaml(WorkloadSpec, data, HINTS)
+    body = skeleton("workload", name, preset.name, data, WorkloadSpec, HINTS)
+    text = _HEADER.format(name=name, preset=preset.name) + body
     from_document(parse_yaml(text, f"{name}.yaml"))
     return text
