@@ -89,7 +89,7 @@ def by_policy(make_rows):
 
 @pytest.fixture(scope="session")
 def validation():
-    """Predictions beside the folding paper's published savings."""
+    """Predictions against the published savings of the folding paper."""
     profiles = [load_profile(name) for name in PROFILES]
     return Results(consistency_rows(paper_consistency(load_workload("emformer-rnnt-base"), profiles)))
 
@@ -116,7 +116,7 @@ def rows_for(by_op, by_term, by_level, by_tensor, by_left, by_policy, validation
         found = {"term": by_term, "level": by_level, "tensor": by_tensor}
         found |= {"validation": validation, "tipping": tipping}
         varied = {"left_context_tokens": by_left, "policy": by_policy}
-        known = KINDS[kind]
-        return varied[known.varied[0]] if known.varied else found.get(known.by, by_op)
+        plot_kind = KINDS[kind]
+        return varied[plot_kind.varied[0]] if plot_kind.varied else found.get(plot_kind.by, by_op)
 
     return rows

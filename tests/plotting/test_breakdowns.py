@@ -23,13 +23,13 @@ def panel(figure, label):
 
 
 def by_label(axes):
-    return {held.get_label(): held for held in axes.containers}
+    return {container.get_label(): container for container in axes.containers}
 
 
 def test_waterfall_goes_from_the_baseline_to_the_folded_design(by_term, totals):
     axes = panel(draw(by_term, "power-waterfall"), "phone-npu")
-    held = [c.patches[0] for c in axes.containers]
-    first, *steps, last = held
+    bars = [c.patches[0] for c in axes.containers]
+    first, *steps, last = bars
     whole = [design(totals, factor)["power_mw"][0] for factor in (1, 2)]
     assert [first.get_width(), last.get_width()] == pytest.approx(whole)
     level = whole[0]
@@ -67,8 +67,8 @@ def test_tornado_takes_one_coefficient_at_a_time(by_term):
     for label, column in (("low end", "power_low_mw"), ("high end", "power_high_mw")):
         ends = [bar.get_x() + bar.get_width() for bar in by_label(axes)[label].patches]
         for name, end in zip(names, ends, strict=True):
-            mine = own["cause"] == name
-            assert end == pytest.approx(total + (own[column] - own["power_mw"])[mine].sum())
+            of_cause = own["cause"] == name
+            assert end == pytest.approx(total + (own[column] - own["power_mw"])[of_cause].sum())
     swings = [
         abs(b.get_width() - a.get_width())
         for a, b in zip(*(by_label(axes)[x].patches for x in ("low end", "high end")), strict=True)
@@ -88,7 +88,7 @@ def test_savings_of_the_tornado_lie_within_the_savings_that_all_ranges_allow(by_
 
 
 def test_level_roofline_points_and_slopes(by_level):
-    """phone-npu.yaml: VTCM 512 GB/s x 0.64, DRAM 67.2 GB/s x 0.45 (checked beside the other roofline)."""
+    """phone-npu.yaml: VTCM 512 GB/s x 0.64, DRAM 67.2 GB/s x 0.45 (also checked with the other roofline)."""
     axes = panel(draw(by_level, "roofline-levels"), "phone-npu")
     own = design(by_level, 1)
     found = slopes(own)

@@ -52,8 +52,8 @@ def test_command_from_names_if_no_space_is_recorded(totals):
 
 
 def test_command_keeps_other_axes(totals):
-    known = {"profiles": ["my chip.yaml"], "by": "component", "chunk_ms": [40.0, 80.0]}
-    rows = Results(totals.columns, {"space": known})
+    provenance = {"profiles": ["my chip.yaml"], "by": "component", "chunk_ms": [40.0, 80.0]}
+    rows = Results(totals.columns, {"space": provenance})
     assert refused(rows, "roofline").endswith("foldsim sweep -p 'my chip.yaml' --chunk-ms 40,80 --by op -o results.csv")
 
 
@@ -140,12 +140,12 @@ def test_what_compares_needs_something_to_compare(totals, by_left, by_term):
 
 def test_command_replaces_the_option_that_it_sets(totals):
     sets = {"profile.policy": ["low"], "workload.a": [1]}
-    known = {"space": {"fold": [2], "policy": "race-to-idle", "sets": sets}}
-    rows = Results(totals.columns, known)
+    provenance = {"space": {"fold": [2], "policy": "race-to-idle", "sets": sets}}
+    rows = Results(totals.columns, provenance)
     assert refused(rows, "policy-comparison").endswith(
         "foldsim sweep --fold 2 --set workload.a=1 --set profile.policy=race-to-idle,slowest-real-time -o results.csv"
     )
-    unfolded = Results(totals.columns, known).where(totals["fold_factor"] == 1)
+    unfolded = Results(totals.columns, provenance).where(totals["fold_factor"] == 1)
     assert refused(unfolded, "saving-vs-chunk").count("--fold ") == 1
 
 

@@ -239,8 +239,8 @@ def test_roofs_follow_set_values(make_rows):
 def test_roofline_without_a_profile_says_so(by_op):
     renamed = np.where(by_op["profile"] == "gap9", "no-such-chip", by_op["profile"]).astype(object)
     figure = draw(Results({**by_op.columns, "profile": renamed}, {}), "roofline")
-    said = [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
-    assert "no-such-chip without roofs: the result does not say which profile no-such-chip is" in said
+    entries = [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
+    assert "no-such-chip without roofs: the result does not say which profile no-such-chip is" in entries
     assert not axes_of(figure, "no-such-chip").get_lines()[1:]
 
 
@@ -251,7 +251,7 @@ def test_roofline_with_a_changed_profile_says_so(by_op):
     assert "phone-npu without roofs: profile phone-npu as the sweep used it (sha256 000000000000" in roofs.missing
 
 
-def test_ops_without_off_chip_traffic_stand_apart(by_op):
+def test_ops_without_off_chip_traffic_are_in_a_strip(by_op):
     figure = draw(by_op, "roofline")
     assert axes_of(figure, "gap9").get_xlabel() == "No off-chip traffic"
     axes = axes_of(figure, "phone-npu")

@@ -163,8 +163,8 @@ def test_no_words_lie_on_each_other(kind, style, rows_for):
             for other, its in boxes[:i]:
                 across = min(box.x1, its.x1) - max(box.x0, its.x0)
                 up = min(box.y1, its.y1) - max(box.y0, its.y0)
-                apart = across <= 0.5 or up <= 0.2 * min(box.height, its.height)
-                assert apart, f"{word.get_text()!r} lies on {other.get_text()!r} in {axes.get_label()}"
+                separate = across <= 0.5 or up <= 0.2 * min(box.height, its.height)
+                assert separate, f"{word.get_text()!r} overlaps {other.get_text()!r} in {axes.get_label()}"
 
 
 def test_bad_paths_are_refused(totals, tmp_path):

@@ -38,20 +38,20 @@ def test_pictures_show_the_data_of_today(gallery):
     assert gallery.changed() == [], "run: make gallery"
 
 
-def test_a_change_of_the_data_is_told(gallery, monkeypatch):
-    known = gallery.hashes()
-    monkeypatch.setattr(gallery, "hashes", lambda: {**known, "roofline": "another"})
+def test_a_change_of_the_data_is_reported(gallery, monkeypatch):
+    current = gallery.hashes()
+    monkeypatch.setattr(gallery, "hashes", lambda: {**current, "roofline": "another"})
     assert gallery.changed() == ["roofline"]
     assert gallery.main(["--check"]) == 1
 
 
-def test_pictures_are_there_and_small():
+def test_pictures_exist_and_are_small():
     found = {path.stem: path.stat().st_size for path in (PLOTS / "gallery").glob("*.png")}
     assert sorted(found) == sorted(KINDS)
     assert max(found.values()) < 100_000
 
 
-def test_pictures_are_made(gallery, tmp_path, monkeypatch):
+def test_pictures_are_written(gallery, tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "HERE", tmp_path)
     monkeypatch.setattr(gallery, "PICTURES", gallery.PICTURES[:1])
     assert gallery.main([]) == 0

@@ -114,7 +114,7 @@ def test_policies_are_lines_of_the_rows(by_policy):
             (found,) = [one for one in where.get_lines() if one.get_label() == f"{policy}, baseline"]
             assert found.get_ydata().tolist() == own[column].tolist()
     written = [t.get_text() for t in axes.texts]
-    # gap9 slows down where the chunk leaves time to, and saves by that; the last text stands at the longest chunk.
+    # gap9 slows down at chunk sizes that leave time for it, which saves power; the last text is at the longest chunk.
     assert written[:3] == ["370mhz", "370mhz", "240mhz"]
     longest = by_policy.where(
         (by_policy["profile"] == "gap9")

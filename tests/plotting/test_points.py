@@ -67,7 +67,7 @@ def test_command_writes_both_and_in_print(totals, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kinds", "style", "data", "told"),
+    ("kinds", "style", "data", "expected"),
     [
         (["trade-off", "roofline"], "light", "p.csv", "takes the points of one kind"),
         (None, "light", "p.csv", "takes the points of one kind"),
@@ -75,11 +75,11 @@ def test_command_writes_both_and_in_print(totals, tmp_path):
         (["trade-off"], "light", "p.txt", "unknown format of"),
     ],
 )
-def test_command_refuses(kinds, style, data, told, totals, tmp_path, capsys):
+def test_command_refuses(kinds, style, data, expected, totals, tmp_path, capsys):
     write_results(totals, tmp_path / "r.csv")
     with pytest.raises(BaseException) as caught:  # noqa: PT011
         command.run_plot(tmp_path / "r.csv", kinds, None, style, tmp_path / data if data else None)
-    assert told in capsys.readouterr().err + str(caught.value)
+    assert expected in capsys.readouterr().err + str(caught.value)
 
 
 @pytest.mark.parametrize("kind", KINDS)

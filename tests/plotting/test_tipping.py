@@ -15,7 +15,7 @@ def axes_of(figure, profile, variant):
     return next(axes for axes in figure.axes if axes.get_label() == f"{profile}, {variant}")
 
 
-def mine(rows, profile, variant, metric, over="left_context"):
+def rows_of(rows, profile, variant, metric, over="left_context"):
     mask = (rows["profile"] == profile) & (rows["variant"] == variant) & (rows["metric"] == metric)
     return rows.where(mask & (rows["over"] == over))
 
@@ -26,7 +26,7 @@ def test_lines_are_the_first_crossings(tipping, profile, variant, verdict):
     axes = axes_of(draw(tipping, "break-even"), profile, variant)
     drawn = {line.get_label(): line for line in axes.get_lines()}
     for metric, words in WORDS.items():
-        own = mine(tipping, profile, variant, metric)
+        own = rows_of(tipping, profile, variant, metric)
         chunk, first = np.unique(own["chunk_ms"], return_index=True)
         crossed = own["verdict"][first] == verdict
         if not crossed.any():
@@ -42,7 +42,7 @@ def test_lines_are_the_first_crossings(tipping, profile, variant, verdict):
 
 def test_what_never_crosses_is_an_arrow(tipping):
     axes = axes_of(draw(tipping, "break-even"), "phone-npu", "fold=2")
-    own = mine(tipping, "phone-npu", "fold=2", "memory")
+    own = rows_of(tipping, "phone-npu", "fold=2", "memory")
     always = own["chunk_ms"][own["verdict"] == "always"]
     (arrows,) = [line for line in axes.get_lines() if line.get_label() == "memory, always"]
     assert arrows.get_xdata().tolist() == always.tolist()
@@ -51,14 +51,14 @@ def test_what_never_crosses_is_an_arrow(tipping):
 
 def test_band_is_the_range_of_energy(tipping):
     axes = axes_of(draw(tipping, "break-even"), "gap9", "attention=favor")
-    own = mine(tipping, "gap9", "attention=favor", "energy")
+    own = rows_of(tipping, "gap9", "attention=favor", "energy")
     drawn = {line.get_label(): np.asarray(line.get_ydata()).tolist() for line in axes.get_lines()}
     assert drawn["energy, low"] == own["keys_low_tokens"].tolist()
     assert drawn["energy, high"] == own["keys_high_tokens"].tolist()
 
 
 def test_later_crossings_are_hollow(tipping):
-    own = mine(tipping, "phone-npu", "fold=2", "energy")
+    own = rows_of(tipping, "phone-npu", "fold=2", "energy")
     assert own["crossings_count"].max() > 1  # phone-npu at 40 ms stops, starts and stops again
     axes = axes_of(draw(tipping, "break-even"), "phone-npu", "fold=2")
     (hollow,) = [line for line in axes.get_lines() if line.get_label() == "energy, again"]
@@ -66,13 +66,13 @@ def test_later_crossings_are_hollow(tipping):
     assert hollow.get_ydata().tolist() == own["keys_tokens"][1:3].tolist()
 
 
-def test_own_keys_are_drawn_and_points_are_told(tipping):
+def test_own_keys_are_drawn_and_points_are_listed(tipping):
     figure = draw(tipping, "break-even")
     axes = axes_of(figure, "phone-npu", "fold=2")
     (own,) = [line for line in axes.get_lines() if line.get_label() == "own keys"]
     assert own.get_ydata().tolist() == [32.0, 35.0, 47.0]  # 30 + T + 1 tokens at T = 1, 4, 16
-    told = plotted_points(figure, "break-even", tipping)
-    assert {"own keys", "multiply-accumulates, stops", "energy, low"} <= set(told["series"].tolist())
+    points = plotted_points(figure, "break-even", tipping)
+    assert {"own keys", "multiply-accumulates, stops", "energy, low"} <= set(points["series"].tolist())
 
 
 def test_panels_are_named_by_what_varies(tipping):

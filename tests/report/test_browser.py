@@ -89,7 +89,7 @@ def choose(tab, **picks):
 
 
 def trace(tab, chart, index):
-    """What a chart was given to draw, and what it shows."""
+    """A trace of a chart, as given to Plotly."""
     return SimpleNamespace(**tab.evaluate(f"document.querySelector('#chart-{chart} .plot').data[{index}]"))
 
 
@@ -97,11 +97,11 @@ def drawn(tab, chart):
     return tab.evaluate(f"JSON.stringify(document.querySelector('#chart-{chart} .plot').data)")
 
 
-def wait_until(holds, timeout_s=10.0):
+def wait_until(condition, timeout_s=10.0):
     """Poll from here: the page's policy forbids the evaluation of strings, which playwright's own waiting uses."""
     end = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
+    while not condition():
+        assert time.monotonic() < end, "condition not met in time"
         time.sleep(0.05)
 
 
@@ -144,11 +144,11 @@ def test_controls_change_charts_and_verdict(opened):
 
 def test_charts_hold_the_numbers_of_the_rows(opened, totals):
     tab = opened()
-    mine = totals.where((totals["profile"] == "phone-npu") & (totals["fold_factor"] == 1))
+    own = totals.where((totals["profile"] == "phone-npu") & (totals["fold_factor"] == 1))
     low, high, line = (trace(tab, "power", index) for index in (0, 1, 4))
-    assert line.x == mine["chunk_ms"].tolist()
+    assert line.x == own["chunk_ms"].tolist()
     for drawn_values, column in ((low.y, "power_low_mw"), (high.y, "power_high_mw"), (line.y, "power_mw")):
-        assert drawn_values == pytest.approx(mine[column].tolist(), rel=1e-6)
+        assert drawn_values == pytest.approx(own[column].tolist(), rel=1e-6)
     assert "range" in line.hovertext[0]
 
 
@@ -189,8 +189,8 @@ def test_hostile_names_stay_text(opened, hostile_name):
     box = tab.locator("#chart-power .trace.scatter .points path").last.bounding_box()
     tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     tab.wait_for_selector("#chart-power .hovertext")
-    told = tab.text_content("#chart-power .hovertext")
-    assert visible[:12] in told
+    text = tab.text_content("#chart-power .hovertext")
+    assert visible[:12] in text
     assert tab.locator(".plot a").count() == 0
 
 
@@ -258,8 +258,9 @@ def test_a_pick_in_the_table_links_to_the_verdict(opened):
 
 def test_ends_of_a_range_that_look_alike_get_a_digit_more(opened):
     tab = opened()
-    said = tab.evaluate("[[0.2512, 0.2534], [0.25, 0.25], [0.0512, 0.0514], [0.1, 0.3]].map((x) => percentRange(...x))")
-    assert said == ["25.1 to 25.3 %", "25 to 25 %", "5.12 to 5.14 %", "10 to 30 %"]
+    pairs = "[[0.2512, 0.2534], [0.25, 0.25], [0.0512, 0.0514], [0.1, 0.3]]"
+    ranges = tab.evaluate(f"{pairs}.map((pair) => percentRange(...pair))")
+    assert ranges == ["25.1 to 25.3 %", "25 to 25 %", "5.12 to 5.14 %", "10 to 30 %"]
 
 
 def test_copying_has_a_way_round_a_browser_that_refuses(opened):
@@ -314,10 +315,10 @@ def test_more_axes_and_factors(opened):
     assert other == "phone-npu at 40 ms, profile.system.idle_mw = 1, baseline"
 
 
-@pytest.mark.parametrize(("name", "said"), [("baseline", "the baseline draws"), ("folded", "saves 19 %")])
-def test_sweeps_of_one_kind_only(opened, name, said):
+@pytest.mark.parametrize(("name", "expected"), [("baseline", "the baseline draws"), ("folded", "saves 19 %")])
+def test_sweeps_of_one_kind_only(opened, name, expected):
     tab = opened(name)
-    assert said in tab.inner_text("#verdict-text")
+    assert expected in tab.inner_text("#verdict-text")
     assert "NaN" not in tab.inner_text("main")
     assert "undefined" not in tab.inner_text("main")
 
@@ -339,7 +340,7 @@ def test_an_address_keeps_the_pick(opened, files):
     assert again.inner_text("#verdict-text") == tab.inner_text("#verdict-text")
 
 
-def test_a_browser_that_cannot_unpack_is_told(browser, files):
+def test_a_browser_that_cannot_unpack_gets_a_message(browser, files):
     context = browser.new_context()
     tab = context.new_page()
     tab.add_init_script("delete window.DecompressionStream")

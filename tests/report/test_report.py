@@ -50,13 +50,13 @@ def test_embedded_rows_equal_the_result_file(totals, tmp_path, data_of):
     write_results(totals, tmp_path / "rows.csv")
     results = read_results(tmp_path / "rows.csv")
     write_report(results, tmp_path / "report.html")
-    held = data_of((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert list(held) == list(results.columns)
+    decoded = data_of((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert list(decoded) == list(results.columns)
     for name, values in results.columns.items():
         if values.dtype.kind == "f":
-            np.testing.assert_allclose(np.array(held[name], dtype=float), values, rtol=5e-7)
+            np.testing.assert_allclose(np.array(decoded[name], dtype=float), values, rtol=5e-7)
         else:
-            assert held[name] == values.tolist()
+            assert decoded[name] == values.tolist()
 
 
 def test_the_page_says_how_numbers_are_rounded(page, part_of):
@@ -68,12 +68,12 @@ def test_the_page_says_how_numbers_are_rounded(page, part_of):
 
 
 def test_labels_and_units_come_from_the_column_dictionary(page, totals, part_of):
-    known = columns()
+    dictionary = columns()
     for column in json.loads(part_of(page, "meta"))["columns"]:
         assert (column["label"], column["unit"], column["meaning"]) == (
-            known[column["name"]].label,
-            known[column["name"]].unit,
-            known[column["name"]].meaning,
+            dictionary[column["name"]].label,
+            dictionary[column["name"]].unit,
+            dictionary[column["name"]].meaning,
         )
 
 
@@ -114,7 +114,7 @@ def test_the_page_names_no_folder_of_this_machine(page, tmp_path):
     assert not re.search(r"/(home|root|work|tmp|Users)/", plain)
 
 
-# ---- names of other people ----
+# ---- untrusted names ----
 
 
 def test_hostile_names_add_no_markup(hostile_name, totals, renamed, page, data_of):
@@ -141,7 +141,7 @@ def test_axes_are_what_was_swept(totals, make_rows):
     assert design_axes(swept) == ["workload", "profile", path, "chunk_ms", "fold_factor"]
 
 
-def test_joined_sweeps_are_told_apart_by_what_differs(totals):
+def test_joined_sweeps_are_distinguished_by_a_column_that_differs(totals):
     other = {**totals.columns, "placement": np.array(["dram"] * len(totals), dtype=object)}
     joined = Results({name: np.concatenate([totals[name], other[name]]) for name in totals.columns})
     assert design_axes(joined)[-1] == "placement"
@@ -189,7 +189,7 @@ def test_a_profile_that_is_not_the_sweep_s_own_is_not_used(totals, part_of):
         assert "sha256 000000000000" in note["problem"]
 
 
-def test_powers_that_this_foldsim_does_not_compute_are_told(totals, part_of):
+def test_powers_that_this_foldsim_does_not_compute_are_reported(totals, part_of):
     columns = {**totals.columns, "power_mw": 1.5 * totals["power_mw"]}
     page = render_report(Results(columns, totals.provenance))
     assert "other powers" in json.loads(part_of(page, "meta"))["profiles"][0]["problem"]

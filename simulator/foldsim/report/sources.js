@@ -47,7 +47,7 @@ function showConstants(row) {
   for (const constant of note.constants) {
     const line = element("tr");
     const source = element("td", "", { class: "prose" });
-    source.append(element("span", shown(constant.kind), { class: `kind kind-${constant.kind === "assumption" ? "open" : "held"}` }),
+    source.append(element("span", shown(constant.kind), { class: `kind kind-${constant.kind === "assumption" ? "assumed" : "sourced"}` }),
       ` ${shown(constant.source)}`);
     if (constant.where) source.append(element("span", ` ${shown(constant.where)}`, { class: "where" }));
     line.append(element("th", shown(constant.name), { scope: "row", title: shown(constant.note) }),

@@ -78,8 +78,8 @@ function showMore(row, base) {
 
 const FACTS = [
   ["Average power", (r) => `${number(at("power_mw", r))} mW`, "power_mw"],
-  ["Range", (r) => `${range(at("power_low_mw", r), at("power_high_mw", r))} mW`, "power_low_mw"],
-  ["Largest part", (r) => `${largestPart(r).label} (${percent(largestPart(r).share)})`, "power_mw"],
+  ["Power range", (r) => `${range(at("power_low_mw", r), at("power_high_mw", r))} mW`, "power_low_mw"],
+  ["Largest part of power", (r) => `${largestPart(r).label} (${percent(largestPart(r).share)})`, "power_mw"],
   ["Memory", (r) => megabytes(at("memory_bytes", r)), "memory_bytes"],
   ["Model on chip", (r) => `${megabytes(at("onchip_bytes", r))} (${percent(onchipShare(r))})`, "onchip_bytes"],
   ["Fits", (r) => yesNo(at("fits", r)), "fits"],
