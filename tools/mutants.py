@@ -43,7 +43,7 @@ EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
 LAYER_TESTS = tuple(
     f"workload/test_{name}.py"
     for name in (
-        *("softmax_attention", "layers", "attention_vectors", "vector_work"),
+        *("softmax_attention", "other_attentions", "layers", "attention_vectors", "vector_work"),
         *("emformer_counts", "rates", "conformer", "zipformer"),
     )
 )
