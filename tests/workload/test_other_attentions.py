@@ -7,6 +7,7 @@ what must exist while an op runs: tokens of the layer (24), queries, keys and va
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ COUNTS = (
 )
 
 # Kind, its options, changes of the block, and per op: shape (m, k, n, batch) and the counts that are not zero.
-FAVOR = {
+Ops = dict[str, dict[str, Any]]
+FAVOR: Ops = {
     "features_query": {"shape": (3, 4, 5, 2), "exp": 30, "compare": 30, "multiply_add": 24 + 2 * 30, "live": 126},
     "features_key": {
         "shape": (3, 4, 5, 2), "exp": 30, "compare": 30, "multiply_add": 84, "state": 2, "state_read": 2,
@@ -47,7 +49,7 @@ FAVOR = {
     "normaliser": {"shape": (3, 5, 1, 2), "divide": 6, "multiply_add": 24, "live": 126},
     "out": {"shape": (3, 8, 8, 1), "biases": 8, "multiply_add": 24, "live": 24 + 3 * 16},
 }  # fmt: skip
-FOCUSED = {
+FOCUSED: Ops = {
     "focusing": {
         "inputs": 48, "outputs": 48, "biases": 8, "compare": 48, "divide": 96 + 12, "multiply_add": (4 + 4 + 2) * 24,
         "live": 96,
@@ -62,7 +64,7 @@ FOCUSED = {
         "first_unique_ratio": 40 / 72, "first_state_ratio": 16 / 40,
     },
 }  # fmt: skip
-CASES = {
+CASES: dict[str, tuple[Any, dict[str, Any], dict[str, Any], Ops]] = {
     "favor": (FavorAttention, {"features": 5}, {}, FAVOR),
     "favor, nothing before": (
         FavorAttention,
