@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foldsim.answers.simulation import Simulation, explain
+from foldsim.designs.axes import DesignError
 from foldsim.designs.changes import Scalar
 from foldsim.designs.design import Design, resolve
 from foldsim.hardware.profile import Profile, load_profile
+from foldsim.schema import Problem
 from foldsim.sweeps.design_list import evaluate as evaluate_designs
 from foldsim.sweeps.engine import run
 from foldsim.sweeps.options import build_space, read_numbers
@@ -60,11 +62,14 @@ def design(
     DesignError
         With every reason why the design cannot be evaluated.
     """
+    for axis, item, kind in (("workloads", workload, Workload), ("profiles", profile, Profile)):
+        if not isinstance(item, (kind, str, Path)):
+            raise DesignError([Problem((axis,), f"{item!r} is neither a name, a path nor a {kind.__name__}")])
     return resolve(
         workload if isinstance(workload, Workload) else load_workload(workload),
         profile if isinstance(profile, Profile) else load_profile(profile),
-        None if chunk_ms is None else read_numbers(chunk_ms, "chunk_ms")[0],
-        fold=None if fold is None else int(read_numbers(fold, "fold", whole=True)[0]),
+        None if chunk_ms is None else _one_number(chunk_ms, "chunk_ms"),
+        fold=None if fold is None else int(_one_number(fold, "fold", whole=True)),
         fold_layers=fold_layers,
         fold_scope=fold_scope,
         fold_heads=fold_heads,
@@ -75,13 +80,26 @@ def design(
     )
 
 
-def evaluate(designs: Sequence[Design]) -> pd.DataFrame:
+def _one_number(given: object, axis: str, whole: bool = False) -> float:
+    numbers = read_numbers(given, axis, whole)
+    if len(numbers) != 1:
+        raise DesignError([Problem((axis,), f"a design takes one value, not {given!r}; for several use foldsim.sweep")])
+    return numbers[0]
+
+
+def evaluate(designs: Iterable[Design]) -> pd.DataFrame:
     """Evaluate any designs; one row each, in their order, with the columns of :func:`sweep`.
 
     >>> pair = [design("emformer-rnnt-base", "phone-npu", 160, fold=n) for n in (1, 2)]
     >>> evaluate(pair)["fold_factor"].tolist()
     [1, 2]
     """
+    listed = [designs] if isinstance(designs, Design) else list(designs)
+    for number, each in enumerate(listed):
+        if not isinstance(each, Design):
+            message = f"item {number} is a {type(each).__name__}; make designs with foldsim.design(...)"
+            raise DesignError([Problem(("designs",), message)])
+    designs = listed
     items = {(type(item), item.name, item.sha256): item for each in designs for item in each.inputs}
     ordered = sorted(items.values(), key=lambda item: isinstance(item, Profile))
     return Results(evaluate_designs(designs), origin(ordered, ["python"])).to_frame()

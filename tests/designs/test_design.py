@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from foldsim.sweeps.space import DesignSpace
 
 ENERGY = "profile.memory_levels.dram.read_pj_per_byte"
 BITS = "workload.precision.weights"
+ANY: Any = foldsim  # for arguments of wrong types
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +193,32 @@ def test_a_list_of_designs_equals_the_sweep_of_each(emformer, load_profile):
             )
     energies = [dict(design.changes).get(ENERGY, np.nan) for design in designs]
     np.testing.assert_array_equal(found[ENERGY], energies)
+
+
+def test_any_iterable_of_designs_is_evaluated(emformer):
+    designs = [foldsim.design(emformer, "gap9", 160), foldsim.design(emformer, "gap9", 320)]
+    expected = foldsim.evaluate(designs)["power_mw"].tolist()
+    assert foldsim.evaluate(design for design in designs)["power_mw"].tolist() == expected
+    assert foldsim.evaluate([designs[0]])["power_mw"].tolist() == pytest.approx(expected[:1], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ANY.evaluate(["emformer-rnnt-base"]), "designs: item 0 is a str; make designs with"),
+        (lambda: ANY.design("emformer-rnnt-base", "gap9", [160, 320]), "chunk_ms: a design takes one value"),
+        (lambda: ANY.design("emformer-rnnt-base", "gap9", 160, fold=[2, 4]), "fold: a design takes one value"),
+        (lambda: ANY.design("emformer-rnnt-base", "gap9", 160, fold=[]), "fold: a design takes one value"),
+        (lambda: ANY.design(None, "gap9", 160), "workloads: None is neither a name"),
+        (lambda: ANY.design("emformer-rnnt-base", ["gap9"], 160), "profiles: .* is neither a name"),
+        (lambda: ANY.design("emformer-rnnt-base", "gap9", compress=["joiner=int4"]), "compress: give one text"),
+        (lambda: ANY.design("emformer-rnnt-base", "gap9", fold_layers="1-99"), "fold_layers: 1-99 on emformer"),
+        (lambda: ANY.sweep("emformer-rnnt-base", "gap9", 160, 1, fold_layers="1-99"), "fold_layers: 1-99 on"),
+    ],
+)
+def test_wrong_arguments_of_python_are_design_errors(call, message):
+    with pytest.raises(DesignError, match=message):
+        call()
 
 
 def test_an_empty_list_has_no_rows():

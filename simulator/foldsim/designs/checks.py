@@ -75,10 +75,11 @@ def folding_problems(
     if not compression_problems_of(workload, entries):
         remaining = workload.model_copy(update={"compression": list(entries)})
     for folding in foldings:
-        if folding.factor > 1:
-            for found in fold_problems(remaining, folding, ()):
-                axis = "fold_layers" if found.path == ("layers",) else "fold"
-                yield _at(axis, f"{folding.factor} on {workload.name}: {found.message}", found)
+        for found in fold_problems(remaining, folding, ()):
+            if found.path == ("layers",):  # wrong for the unfolded baseline too
+                yield _at("fold_layers", f"{folding.layers} on {workload.name}: {found.message}", found)
+            elif folding.factor > 1:
+                yield _at("fold", f"{folding.factor} on {workload.name}: {found.message}", found)
 
 
 def _at(axis: str, message: str, found: Problem) -> Problem:

@@ -126,6 +126,8 @@ def read_compression(given: str | Sequence[Compression]) -> tuple[Compression, .
         With everything that is wrong with the text.
     """
     if not isinstance(given, str):
+        if any(isinstance(entry, str) for entry in given):
+            raise DesignError([problem("compress", "give one text, with commas between its rules, or records")])
         return tuple(given)
     try:
         return tuple(parse_compression(given))
